@@ -1,0 +1,1 @@
+"""Shopify to Postgres, kept true by Dagster."""
