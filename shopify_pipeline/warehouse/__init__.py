@@ -1,0 +1,1 @@
+"""Postgres: the one writer, checkpoints, the refresh queue. Knows no Shopify and no Dagster."""

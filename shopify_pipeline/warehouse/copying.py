@@ -1,0 +1,126 @@
+"""Rows as lines of COPY's text format (https://www.postgresql.org/docs/current/sql-copy.html).
+
+The text format, as Shopify writes most values the way Postgres reads them: nothing has to be taken
+apart and put together again.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.dialects import postgresql
+
+from shopify_pipeline.warehouse.links import carried_links
+from shopify_pipeline.warehouse.rows import RowSet, column_types, shape_of
+from shopify_pipeline.warehouse.tables import Table
+
+DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+REFUSALS = (
+    *(psycopg.IntegrityError, psycopg.DataError, sa.exc.IntegrityError, sa.exc.DataError),
+    ValueError,
+)
+"""What a COPY raises where rows do not go into their table as they are."""
+
+NULL = "\\N"
+"""Stands for an empty value."""
+
+Line = tuple[str, ...]
+"""A row's text, then its KEY, OWNER, OBSERVED, VERSION and the ids of its links, as in the text.
+
+OWNER and VERSION are NULL where the table has none. The ids are those of `carried_links`.
+"""
+
+TEXT, KEY, OWNER, OBSERVED, VERSION, LINKS = range(6)
+
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Rows of one table in one shape, as `RowSet`, that are known to fit their columns."""
+
+    table: Table
+    columns: Sequence[str]
+    rows: Sequence[Line]
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """The columns, hashable.
+
+        Raises:
+            ValueError: a column is unknown, repeated or missing.
+        """
+        return shape_of(self.table, self.columns)
+
+
+def escaped(text: str) -> str:
+    """Return a text as a field of a line."""
+    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+
+
+def texts_field(texts: Sequence[str]) -> str:
+    """Return a list of texts as a field of a line."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return escaped("{" + ",".join(f'"{text}"' for text in quoted) + "}") if texts else "{}"
+
+
+def lines_of(row_set: RowSet, rows: Iterable[Sequence[Any]]) -> Lines:
+    """Return rows of a row set, which fit their columns, as lines."""
+    table, shape = row_set.table, row_set.shape
+    fields = [_field_of(kind) for kind in column_types(table, shape)]
+    own = [table.key, table.owner.id_column if table.owner else None, "observed_at", "updated_at"]
+    own += [link.id_column for link in carried_links(table, shape)]
+    places = [shape.index(name) if name in shape else None for name in own]
+    lines = []
+    for row in rows:
+        values = [
+            NULL if value is None else field(value)
+            for field, value in zip(fields, row, strict=True)
+        ]
+        kept = [NULL if place is None else values[place] for place in places]
+        lines.append(("\t".join(values), *kept))
+    return Lines(table, shape, lines)
+
+
+def _field_of(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], str]:
+    return next(field for type_, field in _FIELDS if isinstance(kind, type_))
+
+
+_FIELDS: tuple[tuple[type, Callable[[Any], str]], ...] = (
+    (sa.ARRAY, texts_field),
+    (sa.Integer, str),
+    (sa.Numeric, lambda amount: format(cast("Decimal", amount), "f")),
+    (sa.Boolean, lambda flag: "t" if flag else "f"),
+    (sa.DateTime, lambda moment: cast("datetime", moment).isoformat()),
+    (sa.String, escaped),
+)
+
+
+def psycopg_connection(connection: sa.Connection) -> psycopg.Connection[Any]:
+    """Return the psycopg connection under SQLAlchemy's, in the same transaction."""
+    return cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+
+
+def type_name(kind: sa.types.TypeEngine[Any]) -> str:
+    """Return Postgres' name of a column's type."""
+    return kind.compile(dialect=DIALECT).lower()
+
+
+def copy_lines(
+    connection: sa.Connection, target: sa.Table, columns: Sequence[str], lines: Iterable[str]
+) -> None:
+    """COPY lines of `columns` into `target`."""
+    name = (target.schema, target.name) if target.schema else (target.name,)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(*name), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with psycopg_connection(connection).cursor().copy(statement) as copy:
+        copy.write("\n".join((*lines, "")))

@@ -1,0 +1,1 @@
+"""What a reconciliation keeps and asks of Postgres: listed ids, divergences, corrections."""
