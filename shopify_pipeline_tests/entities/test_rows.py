@@ -1,0 +1,248 @@
+"""Rows keep what Shopify said, exactly: money, times, ids, empty strings, unknown words, nulls."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_named_type,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shopify_pipeline.entities import ENTITIES, Entity, MalformedRecordError
+from shopify_pipeline.entities.line_reader import NOT_USUAL
+from shopify_pipeline.entities.orders import Order
+from shopify_pipeline.entities.row import Read
+from shopify_pipeline.sync.families import _ESCAPE
+from shopify_pipeline.warehouse.copying import lines_of
+from shopify_pipeline.warehouse.rows import RowSet
+from shopify_pipeline_tests.reference import needs_reference, recordings, schema
+from shopify_pipeline_tests.truth import expected_value
+
+PATHS = [(e, c, p) for e in ENTITIES.values() for c, p in e.row.read_paths().items()]
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+ids = st.integers(1, 2**63 - 1)
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(
+    lambda t: t.replace(microsecond=0, tzinfo=UTC)
+)
+amounts = st.decimals(
+    allow_nan=False, allow_infinity=False, places=3, min_value=-(10**12), max_value=10**12
+).map(lambda d: format(d, "f"))
+
+SCALARS: dict[str, st.SearchStrategy[Any]] = {
+    "String": texts,
+    "URL": texts.map(lambda t: "https://shop.example/" + t),
+    "Boolean": st.booleans(),
+    "Int": st.integers(-(2**31), 2**31 - 1),
+    "UnsignedInt64": ids.map(str),
+    "Money": amounts,
+    "Decimal": amounts,
+    "DateTime": moments.map(lambda t: t.strftime("%Y-%m-%dT%H:%M:%SZ")),
+}
+
+
+def node_strategy(
+    gid_type: str, paths: list[tuple[str, ...]], kind: GraphQLObjectType
+) -> st.SearchStrategy[dict[str, Any]]:
+    """Any node that the schema allows for a selection of these paths."""
+    fields: dict[str, st.SearchStrategy[Any]] = {}
+    for name in {path[0] for path in paths if path}:
+        field = kind.fields[name]
+        named = get_named_type(field.type)
+        below = [path[1:] for path in paths if path[0] == name and len(path) > 1]
+        value: st.SearchStrategy[Any]
+        if below:
+            assert isinstance(named, GraphQLObjectType)
+            value = node_strategy(named.name, below, named)
+        elif isinstance(named, GraphQLEnumType):
+            value = st.sampled_from([*named.values, "A_WORD_OF_NEXT_YEAR"])
+        elif named.name == "ID":
+            value = ids.map(f"gid://shopify/{gid_type}/{{}}".format)
+        elif named.name == "UnsignedInt64" and name == "numberOfOrders":
+            value = st.integers(0, 2**31 - 1).map(str)
+        elif named.name == "CurrencyCode":
+            value = st.sampled_from(["USD", "JPY", "KWD"])
+        else:
+            value = SCALARS[named.name]
+        if name == "tags":
+            value = st.lists(texts, max_size=3)
+        if not isinstance(field.type, GraphQLNonNull):
+            value = st.none() | value
+        fields[name] = value
+    return st.fixed_dictionaries(fields)
+
+
+def any_node(entity: Entity) -> st.SearchStrategy[dict[str, Any]]:
+    kind = schema("2026-10").type_map[entity.gid_type]
+    assert isinstance(kind, GraphQLObjectType)
+    paths = [("id",), *entity.row.read_paths().values()]
+    return node_strategy(entity.gid_type, paths, kind)
+
+
+@needs_reference
+@pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda e: e.name)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_every_node_that_the_schema_allows_becomes_its_row(entity: Entity, data: Any) -> None:
+    node = data.draw(any_node(entity))
+    row = entity.row.from_graphql(node, owner=7)
+    for column, path in entity.row.read_paths().items():
+        value: Any = node
+        for step in path:
+            value = None if value is None else value[step]
+        assert getattr(row, column) == expected_value(value, column, entity), column
+
+
+ODD: st.SearchStrategy[Any] = st.sampled_from([
+    None, "", " ", 0, -1, 1.5, True, [], {}, "x", "1_0", "NaN", "1e400", "2026-01-01", "É", "٣",
+    "2026-13-01T00:00:00Z", "2026-01-01T00:00:00+02:00", str(2**63), 2**31, ["a", 1], "gid://x/1?y",
+])  # fmt: skip
+
+
+@needs_reference
+@pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda e: e.name)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_line_says_what_pydantic_reads_or_is_left_to_it_on_odd_values_too(
+    entity: Entity, data: Any
+) -> None:
+    node = data.draw(any_node(entity))
+    for path in data.draw(st.lists(st.sampled_from(list(entity.row.read_paths().values())))):
+        inside = node
+        for step in path[:-1]:
+            inside = inside[step] if isinstance(inside, dict) else None
+        if isinstance(inside, dict):
+            inside[path[-1]] = data.draw(ODD)
+    columns = entity.read_columns()
+    for plain in (False, True) if _ESCAPE.search(orjson.dumps(node)) is None else (False,):
+        try:
+            line = entity.line_reader(columns, plain=plain)(node, "7", MOMENT.isoformat())
+        except NOT_USUAL:
+            continue
+        values = (*entity.row.read_values(node, columns=columns, owner=7), MOMENT)
+        shape = (*columns, "observed_at")
+        (expected,) = lines_of(RowSet(entity.table, shape, [values]), [values]).rows
+        for mine, its in zip(line, expected, strict=True):
+            assert [*map(_utc, mine.split("\t"))] == [*map(_utc, its.split("\t"))]
+
+
+def _utc(field: str) -> str:
+    return field.removesuffix("Z") + "+00:00" if TIME.fullmatch(field) else field
+
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@needs_reference
+@pytest.mark.parametrize(
+    ("entity", "column", "path"), PATHS, ids=[f"{e.name}.{c}" for e, c, _ in PATHS]
+)
+def test_a_column_is_nullable_exactly_where_shopify_may_answer_null(
+    entity: Entity, column: str, path: tuple[str, ...]
+) -> None:
+    annotation = entity.row.model_fields[column].annotation
+    assert _nullable(entity, path) == (type(None) in getattr(annotation, "__args__", ()))
+
+
+@needs_reference
+def test_recorded_answers_of_live_stores_map_field_by_field() -> None:
+    mapped = 0
+    for name, recording in recordings():
+        for node in _nodes(recording):
+            kind = str(node.get("id", "")).split("/")[3:4]
+            for entity in ENTITIES.values():
+                if kind != [entity.gid_type]:
+                    continue
+                for column, path in entity.row.read_paths().items():
+                    found, value = _walk(node, path)
+                    # The capturing proxy wrote null for two non-null fields that it hadn't asked.
+                    if not found or (value is None and not _nullable(entity, path)):
+                        continue
+                    model = entity.row.narrowed(frozenset({column}))
+                    row = model.model_validate({column: value})
+                    assert getattr(row, column) == expected_value(value, column, entity), (
+                        name,
+                        column,
+                    )
+                    mapped += 1
+    assert mapped > 500, mapped
+
+
+def test_an_answer_without_a_selected_field_is_refused_by_name() -> None:
+    with pytest.raises(MalformedRecordError, match=r"gid://shopify/Order/1.*legacyResourceId"):
+        Order.from_graphql({"id": "gid://shopify/Order/1"})
+
+
+def test_money_as_a_float_is_refused() -> None:
+    model = Order.narrowed(frozenset({"total_price"}))
+    with pytest.raises(ValueError, match="decimal string"):
+        model.model_validate({"total_price": 0.1})
+
+
+def test_a_number_too_large_for_its_column_is_refused() -> None:
+    customer = ENTITIES["customers"].row.narrowed(frozenset({"orders_count"}))
+    with pytest.raises(ValueError, match="less than"):
+        customer.model_validate({"orders_count": str(2**31)})
+
+
+def test_every_column_says_what_it_holds() -> None:
+    silent = [
+        f"{entity.name}.{column.name}"
+        for entity in ENTITIES.values()
+        for column in entity.table.columns
+        if not column.description
+    ]
+    assert silent == []
+
+
+def test_parents_come_before_those_that_point_to_them() -> None:
+    names = list(ENTITIES)
+    for entity in ENTITIES.values():
+        above = {parent.entity for parent in entity.parents}
+        if entity.owner:
+            above.add(entity.owner.entity)
+        assert all(names.index(parent) < names.index(entity.name) for parent in above)
+
+
+def test_reads_know_one_path_a_column() -> None:
+    for entity in ENTITIES.values():
+        for column in entity.row.model_fields:
+            assert len(entity.row.marks(column, Read)) <= 1
+
+
+def _nullable(entity: Entity, path: tuple[str, ...]) -> bool:
+    kind: Any = schema("2026-10").type_map[entity.gid_type]
+    nullable = False
+    for step in path:
+        field = kind.fields[step]
+        nullable = nullable or not isinstance(field.type, GraphQLNonNull)
+        kind = get_named_type(field.type)
+    return nullable
+
+
+def _nodes(found: Any) -> list[dict[str, Any]]:
+    if isinstance(found, list):
+        return [node for item in found for node in _nodes(item)]
+    if isinstance(found, dict):
+        own = [found] if str(found.get("id", "")).startswith("gid://shopify/") else []
+        return own + [node for value in found.values() for node in _nodes(value)]
+    return []
+
+
+def _walk(node: dict[str, Any], path: tuple[str, ...]) -> tuple[bool, Any]:
+    value: Any = node
+    for step in path:
+        if value is None:
+            return True, None
+        if not isinstance(value, dict) or step not in value:
+            return False, None
+        value = value[step]
+    return True, value
