@@ -1,0 +1,223 @@
+"""Puts the lines of a bulk file together: each record with its children, wherever they stand.
+
+A child comes after its parent, but not always next to it
+(https://shopify.dev/docs/api/usage/bulk-operations/queries).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
+from typing import Any
+
+import orjson
+
+from shopify_pipeline.entities import MalformedRecordError
+from shopify_pipeline.entities.line_reader import NOT_USUAL
+from shopify_pipeline.sync.records import FamilyReader, Row
+from shopify_pipeline.warehouse.bulk_parking import Parked
+from shopify_pipeline.warehouse.copying import Line
+
+MAX_OPEN = 20_000
+"""Lines held while their family is not together; beyond it they are put aside in Postgres."""
+
+
+_ESCAPE = re.compile(rb"\\[^/]")
+"""What JSON escapes other than slashes."""
+
+
+class UnknownLineError(Exception):
+    """A line of a bulk file is none that the query asked for."""
+
+
+class Family:
+    """A record of the file, its children so far, and how many of each kind it still lacks.
+
+    `lines` are for COPY, by member. Where a value had not its usual form, `rows` are validated
+    when it is given out, and `problem` says what was malformed.
+    """
+
+    __slots__ = ("is_usual", "lines", "missing", "number", "problem", "raw", "rows", "wanted")
+
+    def __init__(self, number: str, raw: bytes, missing: list[float], members: int) -> None:
+        self.number = number
+        self.raw = [raw]
+        self.missing = missing
+        self.lines: list[list[Line]] = [[] for _ in range(members)]
+        self.rows: list[list[Row]] = []
+        self.is_usual = True
+        self.problem: str | None = None
+        self.wanted = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has as many children as it says; never, where it does not say."""
+        return max(self.missing, default=0) <= 0
+
+
+class Families:
+    """The families of one file, given out as they become whole; `roots` counts their records.
+
+    What was given out is done with: a child that comes later still is put aside without its
+    owner, which then has to be read again. Records that `wanted` refuses are left out.
+    """
+
+    def __init__(
+        self, reader: FamilyReader, *, wanted: Callable[[Mapping[str, Any]], bool] | None = None
+    ) -> None:
+        self._reader = reader
+        self._wanted = wanted
+        self._members = len(reader.members)
+        owners = [member.owner for member in reader.members[1:]]
+        self._kinds = {
+            member.gid_type: (place, owner.counted_by)
+            for place, (member, owner) in enumerate(zip(reader.members[1:], owners, strict=True), 1)
+            if owner
+        }
+        self._totals = [
+            (tuple(owner.total.split(".")), owner.total_unless) if owner and owner.total else None
+            for owner in owners
+        ]
+        self._open: dict[str, Family] = {}
+        self._open_lines = 0
+        self._last: str | None = None
+        self._whole: list[Family] = []
+        self._strays: list[Parked] = []
+        self.roots = 0
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        """Take in lines as they come.
+
+        Raises:
+            UnknownLineError: a line is not JSON, or of a type that was not asked for.
+        """
+        for line in lines:
+            try:
+                node = orjson.loads(line)
+                plain = _ESCAPE.search(line) is None
+                parent = node.get("__parentId")
+                if parent is None:
+                    self._add_root(node, line, plain=plain)
+                else:
+                    self._add_child(node, parent, line, plain=plain)
+            except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+                raise UnknownLineError(
+                    f"{self._reader.entity.name}: a line after record {self.roots} of the bulk "
+                    f"file is none that was asked for ({type(error).__name__}). Nothing after it "
+                    "was written; run again."
+                ) from None
+
+    def _add_root(self, node: dict[str, Any], line: bytes, *, plain: bool) -> None:
+        # Children mostly follow their parent, so the last one is whole when the next one comes.
+        if self._last is not None and (last := self._open.get(self._last)) and last.is_whole:
+            self._close(self._last)
+        self.roots += 1
+        gid: str = node["id"]
+        missing = [_total(node, told) for told in self._totals]
+        family = Family(gid.rpartition("/")[2], line, missing, self._members)
+        self._open[gid] = family
+        self._open_lines += 1
+        self._last = gid
+        if self._wanted is not None and not self._wanted(node):
+            family.wanted = False
+            return
+        try:
+            family.lines[0].append(self._reader.line(0, node, family.number, plain=plain))
+        except NOT_USUAL:
+            family.is_usual = False
+
+    def _add_child(self, node: dict[str, Any], parent: str, line: bytes, *, plain: bool) -> None:
+        family = self._open.get(parent)
+        if family is None:
+            self._strays.append((_number(parent), False, line.decode()))
+            return
+        place, counted_by = self._kind(node)
+        family.raw.append(line)
+        self._open_lines += 1
+        family.missing[place - 1] -= node[counted_by] if counted_by else 1
+        try:
+            family.lines[place].append(self._reader.line(place, node, family.number, plain=plain))
+        except NOT_USUAL:
+            family.is_usual = False
+        if parent != self._last and family.is_whole:
+            self._close(parent)
+
+    def _kind(self, node: dict[str, Any]) -> tuple[int, str | None]:
+        """A child's place among the members, and the field that counts it."""
+        return self._kinds[node["id"].split("/", 4)[3]]
+
+    def _close(self, gid: str) -> None:
+        family = self._open.pop(gid)
+        self._open_lines -= len(family.raw)
+        self._whole.append(self._settled(family))
+
+    def _settled(self, family: Family) -> Family:
+        if not family.is_usual and family.wanted:
+            self._read_carefully(family)
+        family.raw.clear()
+        return family
+
+    def _read_carefully(self, family: Family) -> None:
+        """Make the rows of a family that has values of an unusual form."""
+        owner = int(family.number)
+        rows: list[list[Row]] = [[] for _ in range(self._members)]
+        try:
+            for raw in family.raw:
+                node = orjson.loads(raw)
+                place = self._kind(node)[0] if "__parentId" in node else 0
+                rows[place].append(self._reader.row(place, node, owner))
+        except MalformedRecordError as error:
+            family.problem = str(error)
+        else:
+            family.rows = rows
+
+    def take_whole(self) -> list[Family]:
+        """Take out the families that have all the children they say they have."""
+        whole, self._whole = self._whole, []
+        return whole
+
+    def take_rest(self) -> list[Family]:
+        """Take out every family: the file is at its end, so they are whole."""
+        rest = [*self.take_whole(), *map(self._settled, self._open.values())]
+        self._open.clear()
+        self._open_lines = 0
+        return rest
+
+    @property
+    def torn(self) -> list[int]:
+        """The records to which strays belong that were not taken yet."""
+        return sorted({number for number, _, _ in self._strays})
+
+    def take_parked(self) -> list[Parked]:
+        """Take out what must be put aside: strays, and all that is open when that is too much."""
+        parked, self._strays = self._strays, []
+        if self._open_lines > MAX_OPEN:
+            for family in self._open.values():
+                number = int(family.number)
+                own, *children = (line.decode() for line in family.raw)
+                parked.append((number, True, own))
+                parked += [(number, False, line) for line in children]
+            self._open.clear()
+            self._open_lines = 0
+        return parked
+
+    def together(self, owner: str, children: Sequence[str]) -> list[Family]:
+        """Put a family together from its parked lines."""
+        again = Families(self._reader, wanted=self._wanted)
+        again.add(line.encode() for line in (owner, *children))
+        return again.take_rest()
+
+
+def _total(node: Mapping[str, Any], told: tuple[tuple[str, ...], str | None] | None) -> float:
+    """How many children it says it has; infinitely many, where it does not say for sure."""
+    if told is None or (told[1] is not None and node[told[1]]):
+        return inf
+    found: Any = node
+    for step in told[0]:
+        if found is None:
+            return inf
+        found = found[step]
+    return inf if found is None else int(found)
+
+
+def _number(gid: str) -> int:
+    return int(gid.rpartition("/")[2])

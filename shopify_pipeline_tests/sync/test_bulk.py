@@ -1,0 +1,330 @@
+"""Bulk operations: the same tables as by pages, whatever happens to operation and file."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from shopify_pipeline.admin_api import bulk
+from shopify_pipeline.admin_api.bulk_operation import BulkOperation
+from shopify_pipeline.admin_api.errors import BulkFailedError
+from shopify_pipeline.entities import ENTITIES, ROOTS
+from shopify_pipeline.entities.types import UnusualError
+from shopify_pipeline.sync import families, window_read
+from shopify_pipeline.sync.bulk import BulkRead
+from shopify_pipeline.sync.context import SyncContext, open_sync
+from shopify_pipeline.sync.pull import pull
+from shopify_pipeline.sync.queries import bulk_query
+from shopify_pipeline.sync.records import FamilyReader
+from shopify_pipeline.sync.refresh import drain_refresh_queue
+from shopify_pipeline.sync.report import Progress
+from shopify_pipeline.sync.window import Window
+from shopify_pipeline.sync.window_read import ShortfallError
+from shopify_pipeline.warehouse import bulk_parking
+from shopify_pipeline_tests.simulated import SimulatedStore
+from shopify_pipeline_tests.sync.conftest import OpenSync, everything, pull_all, settings_for
+from shopify_pipeline_tests.truth import differences, truth
+
+ORDERS = ENTITIES["orders"]
+
+
+@pytest.fixture
+def sync(store: SimulatedStore, database_url: str, opened: OpenSync) -> SyncContext:
+    """A synchronisation that reads every window by a bulk operation."""
+    return opened(store, database_url, bulk_threshold=0)
+
+
+@pytest.fixture
+def torn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No family comes together before the end of its file."""
+    monkeypatch.setattr(families, "MAX_OPEN", 0)
+    monkeypatch.setattr(families.Family, "is_whole", False)
+
+
+def claims(database_url: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database_url) as connection:
+        query = "SELECT entity, gid, outcome FROM shopify_internal.bulk_claims ORDER BY claimed_at"
+        return connection.execute(query).fetchall()
+
+
+def parked(database_url: str) -> int:
+    with psycopg.connect(database_url) as connection:
+        left = connection.execute("SELECT count(*) FROM shopify_internal.bulk_parked").fetchone()
+    assert left is not None
+    return int(left[0])
+
+
+def refuse(_: int) -> None:
+    raise ShortfallError("not so many")
+
+
+def ended_operation(sync: SyncContext) -> tuple[BulkRead, BulkOperation]:
+    """An operation over all orders, claimed by a run that then went no further."""
+    window = everything(sync)
+    now = Window(window.start, sync.api.now())
+    reading = BulkRead(
+        sync=sync, entity=ORDERS, purpose="updated", asked=window, tell=lambda _: None
+    )
+    assert ORDERS.connection is not None
+    query = bulk_query(ORDERS, frozenset(), now.updated(ORDERS.connection))
+    return reading, reading.run(reading.claim(now, query), query, adopt=False)
+
+
+def test_a_bulk_load_makes_every_table_equal_to_the_store(
+    store: SimulatedStore, database_url: str, sync: SyncContext
+) -> None:
+    reports = pull_all(sync)
+    assert differences(store.url, database_url) == []
+    assert [outcome for _, _, outcome in claims(database_url)] == ["merged"] * len(ROOTS)
+    assert all(report.checkpoint is not None for report in reports)
+
+
+def test_nearly_every_line_is_read_the_fast_way(
+    store: SimulatedStore, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    careful: list[str] = []
+    read_carefully = families.Families._read_carefully
+
+    def noted(self: families.Families, family: families.Family) -> None:
+        careful.append(family.number)
+        read_carefully(self, family)
+
+    monkeypatch.setattr(families.Families, "_read_carefully", noted)
+    reports = pull_all(sync)
+    assert len(careful) < sum(report.records for report in reports) / 50
+
+
+def test_values_of_an_unusual_form_end_as_pydantic_reads_them(
+    store: SimulatedStore, database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise UnusualError
+
+    monkeypatch.setattr(FamilyReader, "line", never)
+    pull_all(sync)
+    assert differences(store.url, database_url) == []
+
+
+def test_the_setting_says_which_windows_are_read_by_bulk_operations(
+    store: SimulatedStore, database_url: str
+) -> None:
+    for threshold, operations in ((10_000, 0), (0, 1)):
+        settings = settings_for(store, database_url).model_copy(
+            update={"shopify_bulk_threshold": threshold}
+        )
+        with open_sync(settings, application_name="tests") as joined:
+            pull(joined, ORDERS, everything(joined))
+        assert len(claims(database_url)) == operations
+
+
+def test_a_repeated_bulk_load_writes_nothing(sync: SyncContext) -> None:
+    pull_all(sync)
+    reports = pull_all(sync)
+    assert sum(c.written for report in reports for c in report.counts.values()) == 0
+    assert sum(c.unchanged for report in reports for c in report.counts.values()) > 0
+
+
+@pytest.mark.usefixtures("torn")
+def test_families_torn_apart_in_the_file_come_together(
+    store: SimulatedStore, database_url: str, sync: SyncContext
+) -> None:
+    pull_all(sync)
+    assert differences(store.url, database_url) == []
+    assert parked(database_url) == 0
+
+
+def test_no_family_is_torn_by_a_total_that_leaves_lines_out(
+    store: SimulatedStore, database_url: str, sync: SyncContext
+) -> None:
+    removed = [node for node in truth(store.url, ORDERS) if node["edited"]]
+    assert removed
+    pull(sync, ORDERS, everything(sync))
+    with psycopg.connect(database_url) as connection:
+        queued = "SELECT count(*) FROM shopify_internal.refresh_queue WHERE reason ~ 'child'"
+        assert connection.execute(queued).fetchone() == (0,)
+    wrong = [one for one in differences(store.url, database_url) if "order_items" in str(one)]
+    assert wrong == []
+
+
+def test_a_record_whose_children_stood_far_away_is_not_called_whole_till_it_is_read_again(
+    store: SimulatedStore, database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = "SELECT count(*) FILTER (WHERE complete_at IS NULL), count(*) FROM shopify_orders"
+    with monkeypatch.context() as patch:
+        patch.setattr(families, "_total", lambda *_: 0)
+        pull(sync, ORDERS, everything(sync))
+    with psycopg.connect(database_url) as connection:
+        torn, orders = connection.execute(whole).fetchone() or (0, 0)
+        assert torn > orders / 2
+        queued = "SELECT count(*) FROM shopify_internal.refresh_queue WHERE entity = 'orders'"
+        assert connection.execute(queued).fetchone() == (torn,)
+    pull_all(sync)
+    drain_refresh_queue(sync)
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute(whole).fetchone() == (0, orders)
+    assert differences(store.url, database_url) == []
+
+
+@pytest.mark.usefixtures("torn")
+def test_a_crash_of_postgres_that_takes_the_lines_put_aside_fails_the_file(
+    store: SimulatedStore, database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashes = iter([True])
+    write_parked = BulkRead._write_parked
+
+    def crashed(self: BulkRead, *given: Any) -> None:
+        if next(crashes, False):  # what replaying the log leaves of an unlogged table
+            with psycopg.connect(database_url) as connection:
+                connection.execute("TRUNCATE shopify_internal.bulk_parked")
+        write_parked(self, *given)
+
+    monkeypatch.setattr(BulkRead, "_write_parked", crashed)
+    pull_all(sync)
+    assert claims(database_url)[0][2] == "given up: ResultIncompleteError"
+    assert differences(store.url, database_url) == []
+
+
+@pytest.mark.usefixtures("torn")
+def test_nothing_stays_aside_of_a_file_that_is_given_up(
+    store: SimulatedStore, database_url: str, sync: SyncContext
+) -> None:
+    reading, operation = ended_operation(sync)
+    reader = FamilyReader(ORDERS, observed_at=operation.created_at, omit=frozenset())
+    with pytest.raises(ShortfallError):
+        reading.stream(operation, families.Families(reader), lambda _: None, refuse)
+    assert parked(database_url) == 0
+
+
+@pytest.mark.usefixtures("torn")
+def test_what_a_killed_reader_had_put_aside_is_cleared_by_the_next(
+    store: SimulatedStore, database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, operation = ended_operation(sync)
+    reader = FamilyReader(ORDERS, observed_at=operation.created_at, omit=frozenset())
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk_parking, "clear", lambda *_: None)  # a killed one clears nothing
+        with pytest.raises(ShortfallError):
+            reading.stream(operation, families.Families(reader), lambda _: None, refuse)
+    assert parked(database_url) > 0
+    pull_all(sync)
+    assert claims(database_url)[0] == ("orders", operation.gid, "merged")
+    assert parked(database_url) == 0
+    assert differences(store.url, database_url) == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "bulk_failed", "error_code": "INTERNAL_SERVER_ERROR", "partial": True},
+        {"kind": "bulk_failed", "error_code": "TIMEOUT", "partial": False},
+        {"kind": "bulk_canceled"},
+        {"kind": "bulk_truncated_file"},
+        {"kind": "bulk_missing_lines", "count_missing": 3},
+        {"kind": "bulk_file_error"},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+def test_an_operation_or_file_that_fails_once_is_made_up_for(
+    store: SimulatedStore, database_url: str, sync: SyncContext, fault: dict[str, Any]
+) -> None:
+    store.fault(count=1, **fault)
+    pull_all(sync)
+    assert differences(store.url, database_url) == []
+
+
+def test_a_window_that_keeps_failing_is_cut_in_halves(
+    store: SimulatedStore, database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window_read, "CHUNK", 20)
+    store.fault("bulk_failed", error_code="TIMEOUT", count=2)
+    told: list[str] = []
+    pull(
+        sync,
+        ORDERS,
+        everything(sync),
+        on_progress=lambda progress: told.append(progress.message),
+    )
+    assert any("in halves" in message for message in told)
+    outcomes = [outcome for _, _, outcome in claims(database_url)]
+    assert outcomes[:2] == ["given up: BulkFailedError"] * 2
+    assert "merged" in outcomes
+    pull_all(sync)
+    assert differences(store.url, database_url) == []
+
+
+def test_an_operation_denied_access_fails_at_once(
+    store: SimulatedStore, database_url: str, sync: SyncContext
+) -> None:
+    store.fault("bulk_failed", error_code="ACCESS_DENIED", count=1)
+    with pytest.raises(BulkFailedError, match="SHOPIFY_OMIT_COLUMNS"):
+        pull(sync, ORDERS, everything(sync))
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT * FROM shopify_internal.checkpoints").fetchall() == []
+
+
+def test_a_window_whose_files_are_never_whole_ends_by_pages(
+    store: SimulatedStore, database_url: str, sync: SyncContext
+) -> None:
+    store.fault("bulk_missing_lines", count_missing=5, count=1000)
+    pull_all(sync)
+    store.control("faults", method="DELETE")
+    outcomes = {outcome for _, _, outcome in claims(database_url)}
+    assert outcomes == {"given up: ResultIncompleteError"}
+    assert differences(store.url, database_url) == []
+
+
+@pytest.mark.parametrize("gid_stored", [True, False], ids=["id stored", "id not stored"])
+def test_a_restarted_run_takes_up_the_operation_of_its_predecessor(
+    store: SimulatedStore, database_url: str, sync: SyncContext, gid_stored: bool
+) -> None:
+    window = everything(sync)
+    asked = Window(window.start, window.end)
+    now = Window(window.start, sync.api.now())
+    reading = BulkRead(
+        sync=sync, entity=ORDERS, purpose="updated", asked=asked, tell=lambda _: None
+    )
+    connection = ORDERS.connection
+    assert connection is not None
+    query = bulk_query(ORDERS, frozenset(), now.updated(connection))
+    claim = reading.claim(now, query)
+    if gid_stored:
+        operation = reading.run(claim, query, adopt=False)
+    else:
+        operation = bulk.submit(sync.api, query)
+    told: list[Progress] = []
+    pull(sync, ORDERS, window, on_progress=told.append)
+    assert claims(database_url)[0] == ("orders", operation.gid, "merged")
+    assert any("taking up the bulk operation" in progress.message for progress in told)
+    pull_all(replace(sync, bulk_threshold=10_000))
+    assert differences(store.url, database_url) == []
+
+
+def test_a_predecessors_operation_over_other_columns_is_not_taken_up(
+    database_url: str, sync: SyncContext
+) -> None:
+    window = everything(sync)
+    reading = BulkRead(
+        sync=sync, entity=ORDERS, purpose="updated", asked=window, tell=lambda _: None
+    )
+    reading.claim(window, "another query")
+    pull(sync, ORDERS, window)
+    outcomes = [outcome for _, _, outcome in claims(database_url)]
+    assert outcomes == ["given up: the columns to read have changed", "merged"]
+
+
+def test_an_empty_result_is_no_failure(database_url: str, sync: SyncContext) -> None:
+    empty = Window(everything(sync).start, everything(sync).start + timedelta(days=1))
+    reading = BulkRead(
+        sync=sync, entity=ORDERS, purpose="updated", asked=empty, tell=lambda _: None
+    )
+    connection = ORDERS.connection
+    assert connection is not None
+    query = bulk_query(ORDERS, frozenset(), empty.updated(connection))
+    operation = reading.run(reading.claim(empty, query), query, adopt=False)
+    assert operation.url is None
+    roots: list[int] = []
+    reader = FamilyReader(ORDERS, observed_at=operation.created_at, omit=frozenset())
+    reading.stream(operation, families.Families(reader), lambda _: None, roots.append)
+    assert roots == [0]
