@@ -1,0 +1,1 @@
+"""Links customers to the platform's profiles by named rules."""
