@@ -1,0 +1,160 @@
+"""Requests about personal data: what is erased, what is kept, what is exported."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from shopify_pipeline.webhooks.batch import Batches
+from shopify_pipeline.webhooks.command import webhooks
+from shopify_pipeline.webhooks.privacy import export_customer
+from shopify_pipeline_tests.webhooks.bodies import customer, order
+from shopify_pipeline_tests.webhooks.inbox import NOW, Shop
+
+SECOND = timedelta(seconds=1)
+PERSON = ("customer7@example.com", "Ada", "buyer1@example.com", "Secret")
+
+
+def redaction(*orders: int) -> dict[str, Any]:
+    """A request to erase customer 7."""
+    return {
+        "shop_id": 1,
+        "customer": {"id": 7, "email": "customer7@example.com", "phone": None},
+        "orders_to_redact": list(orders),
+    }
+
+
+def everything(shop: Shop) -> str:
+    """All that the database holds, as one text, bodies included."""
+    tables = shop.rows(
+        "SELECT format('%%I.%%I', schemaname, tablename) AS name FROM pg_tables "
+        "WHERE schemaname IN ('public', 'shopify_internal') AND tablename <> 'schema_migrations'"
+    )
+    found = [row for table in tables for row in shop.rows(f"SELECT * FROM {table['name']}")]
+    return "\n".join(
+        str({k: v.decode() if isinstance(v, bytes) else v for k, v in row.items()}) for row in found
+    )
+
+
+def test_a_redaction_erases_rows_bodies_and_links_and_keeps_the_ledger(
+    shop: Shop, batches: Batches
+) -> None:
+    shop.deliver("customers/create", customer(7, NOW, last_name="Secret"))
+    shop.deliver("customers/create", customer(8, NOW, first_name="Grace"))
+    shop.deliver("orders/create", order(1, NOW, customer={"id": 7}))
+    shop.deliver("orders/create", order(2, NOW, customer={"id": 8}))
+    batches.process_next()
+    shop.connection.execute("INSERT INTO unified_profiles (email) VALUES ('customer7@example.com')")
+    (profile,) = shop.rows("SELECT id FROM unified_profiles")
+    shop.connection.execute(
+        "UPDATE shopify_customers SET unified_profile_id = %s WHERE shopify_customer_id = 7",
+        [profile["id"]],
+    )
+    shop.connection.execute(
+        "INSERT INTO shopify_internal.profile_links VALUES (7, %s, 'email')", [profile["id"]]
+    )
+    shop.connection.execute(
+        "INSERT INTO shopify_internal.profile_candidates VALUES (7, %s, 'typo')", [profile["id"]]
+    )
+    shop.connection.execute("DELETE FROM unified_profiles")
+    shop.deliver("customers/redact", redaction(1), at=NOW + SECOND)
+    batches.process_next()
+
+    left = everything(shop)
+    assert not [word for word in PERSON if word in left]
+    row = shop.customer(7)
+    assert (row["email"], row["first_name"], row["unified_profile_id"]) == (None, None, None)
+    assert shop.order(1)["email"] is None
+    assert shop.order(1)["total_price"] == Decimal("21.60")
+    assert shop.order(2)["email"] == "buyer2@example.com"
+    assert shop.customer(8)["first_name"] == "Grace"
+    (request,) = shop.rows("SELECT * FROM shopify_internal.privacy_requests")
+    assert (request["customer_id"], request["order_ids"]) == (7, [1])
+    assert request["done_at"] is not None
+    assert request["erased"]["shopify_customers"] == 1
+    assert not shop.rows("SELECT * FROM shopify_internal.profile_links")
+    assert not shop.rows("SELECT * FROM shopify_internal.profile_candidates")
+    assert len(shop.states()) == 5
+
+
+def test_a_body_older_than_the_redaction_brings_nothing_personal_back(
+    shop: Shop, batches: Batches
+) -> None:
+    shop.deliver("customers/redact", redaction(1), at=NOW + 9 * SECOND)
+    batches.process_next()
+    shop.deliver("customers/update", customer(7, NOW, last_name="Secret"), at=NOW + SECOND)
+    shop.deliver("orders/updated", order(1, NOW), at=NOW + SECOND)
+    batches.process_next()
+    left = everything(shop)
+    assert not [word for word in PERSON if word in left]
+    assert shop.order(1)["total_price"] == Decimal("21.60")
+    shop.deliver("customers/update", customer(7, NOW + 20 * SECOND), at=NOW + 20 * SECOND)
+    batches.process_next()
+    assert shop.customer(7)["first_name"] == "Ada"
+
+
+def test_the_redaction_of_a_shop_erases_everybody(shop: Shop, batches: Batches) -> None:
+    for number in range(1, 5):
+        shop.deliver("customers/create", customer(number, NOW))
+        shop.deliver("orders/create", order(number, NOW))
+    batches.process_next()
+    shop.deliver("shop/redact", {"shop_id": 1, "shop_domain": "demo-store.myshopify.com"})
+    shop.deliver("orders/create", order(9, NOW))
+    shop.connection.execute(
+        "UPDATE shopify_internal.webhook_inbox SET next_attempt_at = now() + interval '1 h' "
+        "WHERE id = (SELECT max(id) FROM shopify_internal.webhook_inbox)"
+    )
+    batches.process_next()
+    left = everything(shop)
+    assert "@example.com" not in left
+    assert "Ada" not in left
+    assert not shop.queued()
+    assert "pending" not in shop.states().values()
+    assert shop.order(1)["total_price"] == Decimal("21.60")
+
+
+def test_a_data_request_waits_until_it_is_exported(
+    shop: Shop, batches: Batches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.deliver("customers/create", customer(7, NOW))
+    shop.deliver("orders/create", order(1, NOW, customer={"id": 7}))
+    request = {"customer": {"id": 7}, "orders_requested": [1], "data_request": {"id": 99}}
+    shop.deliver("customers/data_request", request)
+    batches.process_next()
+    (row,) = shop.rows("SELECT * FROM shopify_internal.privacy_requests")
+    assert (row["request_id"], row["done_at"]) == (99, None)
+    assert row["due_at"] == NOW + timedelta(days=30)
+
+    for name, value in {
+        "SHOPIFY_SHOP": "demo-store",
+        "SHOPIFY_ACCESS_TOKEN": "x",
+        "SHOPIFY_START_DATE": "2026-01-01",
+        "DATABASE_URL": shop.url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    runner = CliRunner()
+    assert "due 2026-12-20" in runner.invoke(webhooks, ["privacy"]).output
+    target = tmp_path / "customer.json"
+    result = runner.invoke(webhooks, ["export", "7", "--output", str(target)])
+    assert result.exit_code == 0, result.output
+    exported = orjson.loads(target.read_bytes())
+    assert exported["shopify_customers"][0]["email"] == "customer7@example.com"
+    assert len(exported["shopify_order_items"]) == 2
+    assert target.stat().st_mode & 0o077 == 0
+    assert "done" in runner.invoke(webhooks, ["privacy"]).output
+
+
+def test_an_export_holds_the_rows_of_that_customer_alone(shop: Shop, batches: Batches) -> None:
+    for number in (7, 8):
+        shop.deliver("customers/create", customer(number, NOW))
+        shop.deliver("orders/create", order(number, NOW, customer={"id": number}))
+    batches.process_next()
+    with batches.database.transaction() as connection:
+        found = export_customer(connection, 7)
+    assert [row["shopify_order_id"] for row in found["shopify_orders"]] == [7]
+    assert {row["shopify_order_id"] for row in found["shopify_order_items"]} == {7}
+    assert [row["topic"] for row in found["webhooks"]] == ["customers/create", "orders/create"]
