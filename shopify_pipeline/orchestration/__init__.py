@@ -1,0 +1,1 @@
+"""Dagster's side of the pipeline: assets, jobs, schedules, sensors, resources."""

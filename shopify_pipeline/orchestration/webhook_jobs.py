@@ -1,0 +1,76 @@
+"""Jobs and schedules of webhooks: emptying the inbox where no worker does, and the checks."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from shopify_pipeline.orchestration.resources import ShopifyPipeline
+from shopify_pipeline.orchestration.webhook_assets import WEBHOOK_INBOX, webhook_checks
+from shopify_pipeline.sync.refresh import drain_refresh_queue
+from shopify_pipeline.webhooks.batch import Batches
+from shopify_pipeline.webhooks.worker import drain
+
+DRAIN_SECONDS = 300
+REFRESH_LIMIT = 2_000
+
+
+@dg.op(description="Bring the webhooks that wait to their tables, as a worker does.")
+def empty_webhook_inbox(context: dg.OpExecutionContext, shopify: ShopifyPipeline) -> None:
+    """Empty the inbox, for five minutes at most; the next run goes on."""
+    settings = shopify.settings()
+    with shopify.database() as database:
+        batches = Batches(
+            database=database,
+            omit=settings.shopify_omit_columns,
+            max_attempts=settings.webhook_max_attempts,
+        )
+        report = drain(database, batches, seconds=DRAIN_SECONDS)
+    context.log.info(
+        "%d webhooks done, %d skipped, %d failed.", report.done, report.skipped, report.failed
+    )
+
+
+@dg.op(
+    ins={"after": dg.In(dg.Nothing)},
+    pool="shopify_admin_api",
+    description="Read again from the API what the webhooks were about.",
+)
+def complete_webhook_rows(context: dg.OpExecutionContext, shopify: ShopifyPipeline) -> None:
+    """Drain the refresh queue within the API's budget; the hourly run does the rest."""
+    with shopify.open() as sync:
+        report = drain_refresh_queue(sync, limit=REFRESH_LIMIT, leave=0.3)
+    context.log.info(
+        "%d rows completed, %d found deleted, %d left for later.",
+        report.refreshed,
+        report.deleted,
+        report.unsettled,
+    )
+
+
+@dg.job(description="Empties the inbox of webhooks where no worker runs.")
+def empty_webhooks() -> None:
+    """Empty the inbox, then complete the rows."""
+    complete_webhook_rows(empty_webhook_inbox())
+
+
+webhook_checks_job = dg.define_asset_job(
+    "webhook_checks_job",
+    selection=dg.AssetSelection.checks(webhook_checks),
+    description="Checks the inbox of webhooks and the store's subscriptions.",
+)
+
+webhook_checks_schedule = dg.ScheduleDefinition(
+    name="webhook_checks_hourly",
+    job=webhook_checks_job,
+    cron_schedule="35 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once an hour; the sensor `webhook_activity` reports the inbox's state sooner.",
+)
+
+WEBHOOK_ASSETS = [WEBHOOK_INBOX]
+WEBHOOK_CHECKS = [webhook_checks]
+WEBHOOK_JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+    empty_webhooks,
+    webhook_checks_job,
+]
+WEBHOOK_SCHEDULES = [webhook_checks_schedule]
