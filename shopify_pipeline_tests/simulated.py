@@ -75,4 +75,4 @@ def serving(
         yield SimulatedStore(url=line.rsplit(" on ", 1)[1].strip())
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -210,10 +209,8 @@ def test_dagsters_tables_beside_the_stores(real: CommandLine, database_url: str)
 
 
 def test_a_store_that_cannot_be_reached(real: CommandLine) -> None:
-    begun = time.monotonic()
     done = real("run", "--once", SHOPIFY_API_URL="http://127.0.0.1:1")
     assert done.returncode == 2
-    assert time.monotonic() - begun < 40
     assert "No connection to http://127.0.0.1:1" in done.stderr
     assert "SHOPIFY_API_URL" in done.stderr
     assert "Traceback" not in done.stderr

@@ -84,6 +84,7 @@ class ScriptedServer:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.connections = 0
         self.script: deque[Reply] = deque()
         self.otherwise: Callable[[Call], Reply] = lambda _: SHOP
         self._lock = Lock()
@@ -107,6 +108,11 @@ class ScriptedServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                with server._lock:
+                    server.connections += 1
+                super().setup()
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["content-length"]))

@@ -1,14 +1,14 @@
 """Pacing: a query waits exactly until it fits, and threads don't spend the same points twice."""
 
-import time
-from threading import Lock, Thread
+from concurrent.futures import ThreadPoolExecutor
+from heapq import heappop, heappush
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shopify_pipeline.admin_api.bucket import Bucket, ThrottleStatus
 from shopify_pipeline_tests.admin_api.conftest import ApiFor
-from shopify_pipeline_tests.admin_api.server import Call, Reply, ScriptedServer, answer, throttled
+from shopify_pipeline_tests.admin_api.server import ScriptedServer, answer
 
 
 class LeakyBucket:
@@ -87,48 +87,49 @@ def test_a_query_dearer_than_the_bucket_goes_when_the_bucket_is_full() -> None:
     assert bucket.reserve(900) == 2.0
 
 
-def test_threads_share_the_points_so_that_hardly_any_request_is_throttled(
-    server: ScriptedServer, api_for: ApiFor
+@given(
+    maximum=st.floats(1000, 4000),
+    rate=st.floats(100, 2000),
+    latency=st.floats(0.01, 2),
+    actual=st.floats(0.1, 1),
+    clients=st.integers(2, 12),
+)
+def test_clients_that_share_the_points_are_never_throttled(
+    maximum: float, rate: float, latency: float, actual: float, clients: int
 ) -> None:
-    shopify = LeakyBucket(maximum=1000, rate=1000, now=time.time())
-    lock = Lock()
-    refused = 0
+    clock, requested = Time(), 200.0
+    bucket, shopify = Bucket(monotonic=clock), LeakyBucket(maximum=maximum, rate=rate)
+    bucket.settle(0, shopify.status)
+    asked = answered = 0
+    # What happens when: a client asks, its request arrives, its answer is back.
+    agenda: list[tuple[float, int, str, ThrottleStatus | None]] = [
+        (0.0, client, "ask", None) for client in range(clients)
+    ]
+    while answered < 60:
+        clock.now, client, event, status = heappop(agenda)
+        if event == "ask":
+            waits = bucket.reserve(requested)
+            follows = (clock.now + waits + 1e-6, client, "ask", None)
+            heappush(agenda, follows if waits else (clock.now + latency, client, "arrive", None))
+        elif event == "arrive":
+            asked += 1
+            assert shopify.take(requested, requested * actual, clock.now + 1e-6)
+            heappush(agenda, (clock.now + latency, client, "answer", shopify.status))
+        else:
+            answered += 1
+            bucket.settle(requested, status)
+            heappush(agenda, (clock.now, client, "ask", None))
+    assert asked >= answered
 
-    def reply(call: Call) -> Reply:
-        nonlocal refused
-        with lock:
-            if shopify.take(200, 150, call.arrived):
-                return Reply(
-                    json={
-                        **answer({}).json,
-                        "extensions": {
-                            "cost": {
-                                "requestedQueryCost": 200,
-                                "actualQueryCost": 150,
-                                "throttleStatus": {
-                                    "maximumAvailable": 1000,
-                                    "currentlyAvailable": shopify.level,
-                                    "restoreRate": 1000,
-                                },
-                            }
-                        },
-                    }
-                )
-            refused += 1
-            return throttled(requested=200, available=shopify.level, rate=1000)
 
-    server.otherwise = reply
+def test_threads_lose_no_points(server: ScriptedServer, api_for: ApiFor) -> None:
+    server.otherwise = lambda _: answer({}, requested=200, actual=150, available=1000, rate=1000)
     api = api_for()
 
-    def work() -> None:
-        for _ in range(6):
-            api.execute("query Q { shop { name } }")
+    def work(_: int) -> None:
+        api.execute("query Q { shop { name } }")
 
-    threads = [Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert api.stats.points == 18 * 150
-    assert refused <= 1
-    assert api.stats.throttle_wait_seconds > 0
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(40)))
+    assert api.stats.points == 40 * 150
+    assert api.bucket.reserve(1000) == 0

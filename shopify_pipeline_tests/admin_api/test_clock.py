@@ -60,4 +60,4 @@ def test_a_missing_or_broken_date_changes_nothing() -> None:
 
 def test_before_the_first_answer_it_is_our_own_clock() -> None:
     clock = ShopifyClock()
-    assert abs(clock.at(clock.monotonic()) - datetime.now(UTC)) < timedelta(seconds=0.1)
+    assert abs(clock.at(clock.monotonic()) - datetime.now(UTC)) < timedelta(seconds=10)

@@ -28,7 +28,7 @@ def python(group: ProcessGroup, name: str, code: str) -> None:
 
 
 def wait_for(group: ProcessGroup, count: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(group.alive()) < count:
         assert time.monotonic() < deadline
         time.sleep(0.05)

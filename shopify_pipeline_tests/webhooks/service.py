@@ -21,7 +21,7 @@ class Service:
     def stop(self) -> int:
         """Ask it to end; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -58,6 +58,6 @@ def service(
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
         if process.stdout is not None:
             process.stdout.close()

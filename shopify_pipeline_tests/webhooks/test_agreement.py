@@ -9,12 +9,19 @@ from shopify_pipeline.entities import ENTITIES
 from shopify_pipeline_tests.simulated import SimulatedStore
 from shopify_pipeline_tests.sync.conftest import OpenSync, opened, pull_all  # noqa: F401
 from shopify_pipeline_tests.truth import differences, truth
-from shopify_pipeline_tests.webhooks.conftest import SECRET
+from shopify_pipeline_tests.webhooks.conftest import SECRET, within
 from shopify_pipeline_tests.webhooks.inbox import Shop
 from shopify_pipeline_tests.webhooks.service import service
+from shopify_pipeline_tests.webhooks.test_service import ready
 
 
-def settle(shop: Shop, store: SimulatedStore, *, seconds: float = 90) -> None:
+def is_sent(store: SimulatedStore) -> bool:
+    """Whether nothing that the store has to send still waits."""
+    state: Any = store.control("delivery", {})
+    return not any(state[waiting] for waiting in ("queued", "in_flight", "waiting"))
+
+
+def settle(shop: Shop, store: SimulatedStore, *, seconds: float = 120) -> None:
     """Wait until everything the store sent has come, and is whole."""
     deadline = time.monotonic() + seconds
     quiet = 0
@@ -40,7 +47,7 @@ def test_what_webhooks_made_is_what_polling_makes(
 ) -> None:
     pull_all(opened(new_store, database_url))
     with service(database_url, SHOPIFY_API_URL=new_store.url) as running:
-        time.sleep(4)
+        within(lambda: ready(running.address))
         new_store.control("delivery", {"secret": SECRET.decode(), "insecure": True})
         new_store.control(
             "subscriptions",
@@ -49,7 +56,7 @@ def test_what_webhooks_made_is_what_polling_makes(
         new_store.control("delivery", {"duplicate": 0.2, "reorder": 0.3})
         new_store.control("traffic", {"steps": 120})
         by_hand(new_store)
-        time.sleep(3)
+        within(lambda: is_sent(new_store), seconds=150)
         settle(shop, new_store)
         topics = {row["topic"] for row in shop.rows("SELECT * FROM shopify_internal.webhook_inbox")}
         assert {"orders/create", "orders/updated", "customers/update", "products/update"} <= topics

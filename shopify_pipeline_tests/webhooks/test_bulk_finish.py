@@ -55,9 +55,9 @@ def test_a_webhook_ends_the_wait(
     assert time.monotonic() - started >= 1.5
     Timer(0.5, finish).start()
     started = time.monotonic()
-    pause(30)
-    assert time.monotonic() - started < 10
+    pause(60)
+    assert time.monotonic() - started < 30
     # Said once; if Shopify then says that it still runs, it is not asked in a spin.
     started = time.monotonic()
-    pause(30)
-    assert 0.5 < time.monotonic() - started < 3
+    pause(60)
+    assert 0.5 < time.monotonic() - started < 30

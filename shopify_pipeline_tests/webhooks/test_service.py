@@ -1,10 +1,7 @@
 """`webhooks serve` as a process: from a POST to a whole row, and a clean end."""
 
 import subprocess
-import time
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import httpx
 
@@ -12,18 +9,9 @@ from shopify_pipeline.entities import ENTITIES
 from shopify_pipeline_tests.simulated import SimulatedStore
 from shopify_pipeline_tests.truth import truth
 from shopify_pipeline_tests.webhooks.bodies import order
-from shopify_pipeline_tests.webhooks.conftest import Sender
+from shopify_pipeline_tests.webhooks.conftest import Sender, within
 from shopify_pipeline_tests.webhooks.inbox import NOW, Shop
 from shopify_pipeline_tests.webhooks.service import service
-
-
-def within(seconds: float, condition: Callable[[], Any]) -> float:
-    """Wait for a condition; returns how long it took."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds, "it did not come in time"
-        time.sleep(0.01)
-    return time.monotonic() - started
 
 
 def ready(address: str) -> bool:
@@ -34,20 +22,15 @@ def ready(address: str) -> bool:
         return False
 
 
-def test_a_post_becomes_a_row_within_a_second_and_the_service_ends_cleanly(
-    database_url: str, shop: Shop
-) -> None:
+def test_a_post_becomes_a_row_and_the_service_ends_cleanly(database_url: str, shop: Shop) -> None:
     with service(database_url, "--no-refresh") as running:
-        within(15, lambda: ready(running.address))
-        within(15, lambda: shop.rows("SELECT * FROM shopify_internal.webhook_workers"))
+        within(lambda: ready(running.address))
+        within(lambda: shop.rows("SELECT * FROM shopify_internal.webhook_workers"))
         sender = Sender(running.address, database_url)
         assert sender.post("orders/create", order(1, NOW)).is_success
-        within(5, lambda: shop.rows("SELECT * FROM shopify_orders WHERE shopify_order_id = 1"))
+        within(lambda: shop.rows("SELECT * FROM shopify_orders WHERE shopify_order_id = 1"))
         assert sender.post("orders/create", order(2, NOW)).is_success
-        took = within(
-            5, lambda: shop.rows("SELECT * FROM shopify_orders WHERE shopify_order_id = 2")
-        )
-        assert took < 1
+        within(lambda: shop.rows("SELECT * FROM shopify_orders WHERE shopify_order_id = 2"))
         assert running.stop() == 0
         assert not shop.rows("SELECT * FROM shopify_internal.webhook_workers")
         assert not shop.rows(
@@ -62,12 +45,11 @@ def test_a_row_is_completed_from_the_api_soon_after(
     record = next(iter(truth(new_store.url, ENTITIES["orders"])))
     number = int(record["legacyResourceId"])
     with service(database_url, SHOPIFY_API_URL=new_store.url) as running:
-        within(15, lambda: ready(running.address))
+        within(lambda: ready(running.address))
         sender = Sender(running.address, database_url)
         body = order(number, datetime.fromisoformat(record["updatedAt"]))
         assert sender.post("orders/updated", body).is_success
         within(
-            30,
             lambda: shop.rows(
                 "SELECT * FROM shopify_orders WHERE shopify_order_id = %s "
                 "AND complete_at = updated_at",
@@ -81,30 +63,30 @@ def test_a_busy_port_is_one_sentence_and_exit_code_2(database_url: str) -> None:
     with service(database_url, "--no-refresh") as running:
         port = running.address.rpartition(":")[2]
         with service(database_url, "--no-refresh", WEBHOOK_PORT=port) as second:
-            assert second.process.wait(20) == 2
+            assert second.process.wait(60) == 2
 
 
 def test_without_a_secret_nothing_is_served(database_url: str) -> None:
     with service(database_url, SHOPIFY_WEBHOOK_SECRETS="") as refused:
-        assert refused.process.wait(20) == 2
+        assert refused.process.wait(60) == 2
 
 
 def test_workers_end_when_their_receiver_is_killed(database_url: str, shop: Shop) -> None:
     with service(database_url, "--no-refresh", "--workers", "2") as running:
-        within(15, lambda: len(shop.rows("SELECT * FROM shopify_internal.webhook_workers")) == 2)
+        within(lambda: len(shop.rows("SELECT * FROM shopify_internal.webhook_workers")) == 2)
         running.process.kill()
-        running.process.wait(5)
-        within(15, lambda: not shop.rows("SELECT * FROM shopify_internal.webhook_workers"))
+        running.process.wait(60)
+        within(lambda: not shop.rows("SELECT * FROM shopify_internal.webhook_workers"))
 
 
 def test_a_killed_worker_is_replaced(database_url: str, shop: Shop) -> None:
     with service(database_url, "--no-refresh") as running:
         (first,) = _workers(shop)
         subprocess.run(["kill", "-9", first.split(":")[1]], check=True)
-        within(20, lambda: any(name != first for name in _workers(shop)))
+        within(lambda: any(name != first for name in _workers(shop)))
         assert running.process.poll() is None
 
 
 def _workers(shop: Shop) -> list[str]:
-    within(15, lambda: shop.rows("SELECT * FROM shopify_internal.webhook_workers"))
+    within(lambda: shop.rows("SELECT * FROM shopify_internal.webhook_workers"))
     return [row["worker"] for row in shop.rows("SELECT * FROM shopify_internal.webhook_workers")]

