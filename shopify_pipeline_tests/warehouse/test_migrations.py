@@ -248,13 +248,30 @@ def test_columns_and_indexes_are_those_of_the_design(database_url: str, table: s
     assert {name for name, unique in first_indexed if unique} == {"id", key}
 
 
-def test_every_table_and_column_of_ours_has_a_comment_and_row_security(database_url: str) -> None:
+OURS = (
+    "(c.relnamespace = 'shopify_internal'::regnamespace OR c.oid::regclass::text ~ '^shopify_')"
+    " AND c.relname <> 'schema_migrations'"
+)
+
+
+def test_every_table_of_ours_has_row_security(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        open_ones = connection.execute(
+            f"SELECT c.oid::regclass::text FROM pg_class c WHERE {OURS}"
+            " AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity"
+        )
+        assert open_ones.fetchall() == []
+
+
+def test_every_table_view_and_column_of_ours_has_a_comment(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         bare = connection.execute(
-            "SELECT c.oid::regclass::text FROM pg_class c"
-            " WHERE c.relnamespace = 'shopify_internal'::regnamespace AND c.relkind IN ('r', 'p')"
-            " AND c.relname <> 'schema_migrations'"
-            " AND (NOT c.relrowsecurity OR obj_description(c.oid) IS NULL)"
+            "SELECT c.oid::regclass::text, a.attname FROM pg_class c"
+            " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+            f" WHERE {OURS} AND c.relkind IN ('r', 'p', 'v')"
+            " AND (obj_description(c.oid) IS NULL"
+            # A partition's columns are its parent's.
+            " OR (NOT c.relispartition AND col_description(c.oid, a.attnum) IS NULL))"
         )
         assert bare.fetchall() == []
 
