@@ -7,6 +7,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from shopify_pipeline.entities import ENTITIES
+from shopify_pipeline.orchestration.checks_results import Judgement
 from shopify_pipeline.orchestration.failures import RETRIES, explained
 from shopify_pipeline.orchestration.metadata import table
 from shopify_pipeline.orchestration.resources import ShopifyPipeline
@@ -16,9 +17,12 @@ from shopify_pipeline.profiles.creation import create_profiles
 from shopify_pipeline.profiles.linking import link
 from shopify_pipeline.profiles.options import LinkOptions
 from shopify_pipeline.profiles.report import LinkReport
+from shopify_pipeline.warehouse.checks.offenders import find, written
+from shopify_pipeline.warehouse.database import Database
 
 GROUP = "profiles"
 LINKS = dg.AssetKey(["profiles", "customer_links"])
+CREATED = dg.AssetKey(["profiles", "created_profiles"])
 SHOWN = 20
 
 _STANDING = ("links", "customers", "profiles", "conflicts", "candidates")
@@ -33,9 +37,10 @@ UNIFIED_PROFILES = dg.AssetSpec(
     metadata={"dagster/table_name": "public.unified_profiles"},
 )
 
+READABLE = "profiles_can_be_read_whole"
 CHECKS = (
     dg.AssetCheckSpec(
-        "profiles_can_be_read_whole",
+        READABLE,
         asset=LINKS,
         description=(
             "unified_profiles is neither empty, nor filtered, nor shrunk at one stroke. While it "
@@ -90,6 +95,7 @@ def customer_links(
                     "GROUP BY rule ORDER BY rule"
                 )
             ).all()
+        readable = _readable(LINKS, report, database)
     if report.problem:
         context.log.error(report.problem)
     yield dg.MaterializeResult(
@@ -98,37 +104,54 @@ def customer_links(
             **_figures(report, {f"links_by_{row.rule}": row.links for row in rules}),
             **_listed("near_misses", candidates, review.SEE_CANDIDATES),
         },
-        check_results=[_readable(report), _conflicts(report, conflicts)],
+        check_results=[readable, _conflicts(report, conflicts)],
     )
 
 
 @dg.asset(
-    key=["profiles", "created_profiles"],
+    key=CREATED,
     description=(
         "Creates a profile for each mailbox of customers that match none: not for conflicts, near "
         "misses, or customers decided about. Needs PROFILES_CREATE, and runs by its own job."
     ),
     deps=[LINKS],
+    check_specs=[
+        dg.AssetCheckSpec(
+            READABLE,
+            asset=CREATED,
+            description=(
+                "unified_profiles is neither empty, nor filtered, nor shrunk at one stroke. While "
+                "it fails, no profile is created."
+            ),
+        )
+    ],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres"},
     tags={"domain": "people", "personal_data": "true"},
     metadata={"dagster/table_name": "public.unified_profiles"},
 )
-def created_profiles(shopify: ShopifyPipeline) -> dg.MaterializeResult[None]:
+def created_profiles(
+    context: dg.AssetExecutionContext, shopify: ShopifyPipeline
+) -> Iterator[dg.MaterializeResult[None]]:
     """Create profiles, if the settings allow it.
 
     Raises:
-        dagster.Failure: PROFILES_CREATE is off, or the profiles cannot be read whole.
+        dagster.Failure: PROFILES_CREATE is off.
     """
     settings = shopify.settings()
     if not settings.profiles_create:
         raise dg.Failure("PROFILES_CREATE is off: no profile was created.", allow_retries=False)
     with explained(), shopify.database() as database:
         report = create_profiles(database, LinkOptions.from_settings(settings))
+        readable = _readable(CREATED, report.linked, database)
     if report.problem:
-        raise dg.Failure(report.problem, allow_retries=False)
-    return dg.MaterializeResult(metadata={"created": report.created, "left": report.left})
+        context.log.error(report.problem)
+    yield dg.MaterializeResult(
+        asset_key=CREATED,
+        metadata={"created": report.created, "left": report.left},
+        check_results=[readable],
+    )
 
 
 create_profiles_job = dg.define_asset_job(
@@ -166,28 +189,30 @@ def _figures(report: LinkReport, by_rule: dict[str, int]) -> dict[str, Any]:
     return {**figures, "compared_whole": whole}
 
 
-def _readable(report: LinkReport) -> dg.AssetCheckResult:
-    name = CHECKS[0].name
+def _readable(asset: dg.AssetKey, report: LinkReport, database: Database) -> dg.AssetCheckResult:
+    found = Judgement(numbers={"profiles": report.profiles})
     if report.problem:
-        return dg.AssetCheckResult(
-            check_name=name,
-            passed=False,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=report.problem,
-        )
-    if report.profiles == 0:
-        return dg.AssetCheckResult(
-            check_name=name,
-            passed=False,
-            severity=dg.AssetCheckSeverity.WARN,
-            description="unified_profiles is empty: there is nobody to link to.",
-        )
-    return dg.AssetCheckResult(
-        check_name=name,
-        passed=True,
-        description=f"{report.profiles} profiles were read.",
-        metadata={"profiles": report.profiles},
-    )
+        found.wrong(report.problem, error=True)
+        _list_lost(found, database)
+    elif report.profiles == 0:
+        found.wrong("unified_profiles is empty: there is nobody to link to.", error=False)
+        found.sql.append(review.SEE_PROFILES)
+    else:
+        found.remark(f"{report.profiles} profiles were read.")
+    return found.result(asset, READABLE)
+
+
+def _list_lost(found: Judgement, database: Database) -> None:
+    """Add the profiles that are lost, where they can be looked for."""
+    found.sql.append(written(review.lost_profiles()))
+    try:
+        with database.transaction() as connection:
+            lost = find(connection, review.lost_profiles(), shown=SHOWN)
+    except sa.exc.ProgrammingError:  # no table, column or right: what the problem says
+        return
+    found.numbers["profiles lost"] = lost.number
+    if lost:
+        found.tables.append(("profiles lost", lost.first))
 
 
 def _conflicts(report: LinkReport, pairs: Sequence[sa.RowMapping]) -> dg.AssetCheckResult:

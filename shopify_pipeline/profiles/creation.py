@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from shopify_pipeline.profiles import linking
+from shopify_pipeline.profiles import keys, linking
+from shopify_pipeline.profiles.guard import ProfilesVanishedError
 from shopify_pipeline.profiles.options import LinkOptions
 from shopify_pipeline.profiles.report import LinkReport
 from shopify_pipeline.profiles.statements import read_statements
@@ -17,12 +18,16 @@ AT_ONCE = 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class CreationReport:
-    """How many profiles were created, and what linking said before and after."""
+    """How many profiles were created, and what linking said last. `linked` says why not, if none."""
 
     created: int
     left: int
-    problem: str | None = None
-    linked: LinkReport | None = None
+    linked: LinkReport
+
+    @property
+    def problem(self) -> str | None:
+        """Why linking refused: before profiles were created, or to the new ones."""
+        return self.linked.problem
 
 
 def create_profiles(
@@ -37,18 +42,23 @@ def create_profiles(
     """
     linked = linking.link(database, options)
     if linked.problem:
-        return CreationReport(created=0, left=0, problem=linked.problem)
-    report = retrying(database, lambda connection: _create(connection, options, limit))
-    if report.created:
+        return CreationReport(created=0, left=0, linked=linked)
+    try:
+        created, left = retrying(database, lambda connection: _create(connection, options, limit))
+    except (keys.ProfilesUnreadableError, ProfilesVanishedError) as error:
+        # They were lost since they were linked above.
+        return CreationReport(created=0, left=0, linked=LinkReport(problem=str(error)))
+    if created:
         linked = linking.link(database, options)
-    return CreationReport(created=report.created, left=report.left, linked=linked)
+    return CreationReport(created=created, left=left, linked=linked)
 
 
-def _create(connection: sa.Connection, options: LinkOptions, limit: int) -> CreationReport:
+def _create(connection: sa.Connection, options: LinkOptions, limit: int) -> tuple[int, int]:
     # In this order, so that nobody is held off while another linking is waited for.
     take_lock(connection)
+    keys.probe_profiles(connection, options)
     connection.execute(STATEMENTS["hold_off_writers"])
     linking.link_within(connection, options)
     unmatched = connection.execute(STATEMENTS["find_unmatched"]).rowcount
     created = connection.execute(STATEMENTS["create"], {"limit": limit}).rowcount
-    return CreationReport(created=created, left=unmatched - created)
+    return created, unmatched - created

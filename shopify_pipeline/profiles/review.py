@@ -1,7 +1,7 @@
-"""What waits for a person: customers that match several profiles, and near misses."""
+"""What waits for a person: customers that match several profiles, near misses, lost profiles."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -13,6 +13,25 @@ SEE_CONFLICTS = (
 SEE_CANDIDATES = (
     "SELECT * FROM shopify_internal.profile_candidates ORDER BY shopify_customer_id, profile_id;"
 )
+
+SEE_PROFILES = "SELECT count(*) FROM public.unified_profiles;"
+
+_KEYS = sa.table(
+    "profile_keys", sa.column("profile_id"), sa.column("email"), schema="shopify_internal"
+)
+_PROFILES = sa.table("unified_profiles", sa.column("id"), sa.column("email"), schema="public")
+
+
+def lost_profiles() -> sa.Select[Any]:
+    """Profiles that the last run knew and that are gone or blank now: what makes one refuse."""
+    email = sa.func.coalesce(sa.func.btrim(sa.cast(_PROFILES.c.email, sa.Text)), "")
+    is_gone = _PROFILES.c.id.is_(None)
+    what = sa.case((is_gone, "is gone"), else_="has lost its e-mail address")
+    return (
+        sa.select(_KEYS.c.profile_id, what.label("what"))
+        .select_from(_KEYS.outerjoin(_PROFILES, _PROFILES.c.id == _KEYS.c.profile_id))
+        .where(sa.or_(is_gone, sa.and_(_KEYS.c.email.is_not(None), email == "")))
+    )
 
 
 def waiting(

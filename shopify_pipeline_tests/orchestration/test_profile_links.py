@@ -1,5 +1,7 @@
 """Linking as an asset: what it tells, which checks fail, and that it runs in the hourly job."""
 
+from typing import Any
+
 import dagster as dg
 import pytest
 import sqlalchemy as sa
@@ -63,6 +65,48 @@ def test_empty_profiles_fail_a_check_release_nothing_and_leave_the_run_green(
     emptied = checks["profiles_can_be_read_whole"]
     assert (emptied.passed, emptied.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert "No link was released" in str(metadata["problem"])
+    assert emptied.metadata["profiles lost"].value == 1
+    [lost] = tables(emptied)
+    assert [(len(row["profile_id"]), row["what"]) for row in lost] == [(36, "is gone")]
+    assert len(see_more(shopify, emptied)) == 1
+
+
+def tables(check: dg.AssetCheckEvaluation) -> list[list[dict[str, Any]]]:
+    """The rows of each table in a check's metadata."""
+    values = [v for v in check.metadata.values() if isinstance(v, dg.TableMetadataValue)]
+    return [[dict(record.data) for record in value.records] for value in values]
+
+
+def see_more(shopify: ShopifyPipeline, check: dg.AssetCheckEvaluation) -> list[Any]:
+    """What the check's SQL to see more finds, run as it stands."""
+    query = str(check.metadata["see_more"].value).removeprefix("```sql\n").removesuffix("\n```")
+    with shopify.database() as database, database.transaction() as connection:
+        return list(connection.exec_driver_sql(query.replace("%", "%%")))
+
+
+def test_profiles_that_were_blanked_are_listed_and_unreadable_ones_told(
+    instance: dg.DagsterInstance, shopify: ShopifyPipeline
+) -> None:
+    write(
+        shopify,
+        "INSERT INTO unified_profiles (email) SELECT n || '@example.com' FROM generate_series(1, 9) n",
+    )
+    write(
+        shopify,
+        "INSERT INTO shopify_customers (shopify_customer_id, email)"
+        " SELECT n, n || '@example.com' FROM generate_series(1, 9) n",
+    )
+    links(instance, shopify)
+    write(shopify, "UPDATE unified_profiles SET email = ' ' WHERE email < '9'")
+    blanked = links(instance, shopify)[0]["profiles_can_be_read_whole"]
+    assert not blanked.passed
+    [rows] = tables(blanked)
+    assert [row["what"] for row in rows] == ["has lost its e-mail address"] * 8
+    assert "@" not in str(blanked.metadata)
+    write(shopify, "ALTER TABLE unified_profiles DROP COLUMN email")
+    unreadable = links(instance, shopify)[0]["profiles_can_be_read_whole"]
+    assert "cannot be read whole" in str(unreadable.description)
+    assert "see_more" in unreadable.metadata
 
 
 def test_a_conflict_warns_with_ids_and_the_sql_to_see_more_and_no_address(
@@ -115,3 +159,24 @@ def test_profiles_are_created_only_where_the_setting_allows_it(
         emails = connection.scalars(sa.text("SELECT email FROM unified_profiles")).all()
         linked = connection.scalar(sa.text("SELECT count(*) FROM shopify_internal.profile_links"))
     assert (emails, linked) == (["jane@example.com"], 1)
+
+
+def test_profiles_that_vanish_while_some_are_created_fail_a_check_and_not_the_run(
+    instance: dg.DagsterInstance, shopify: ShopifyPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROFILES_CREATE", "true")
+    write(shopify, "INSERT INTO unified_profiles (email) VALUES ('jane@example.com')")
+    write(
+        shopify,
+        "INSERT INTO shopify_customers (shopify_customer_id, email) VALUES"
+        " (1, 'jane@example.com'), (2, 'new@example.com')",
+    )
+    links(instance, shopify)
+    write(shopify, "DELETE FROM unified_profiles")
+    result = dg.materialize([created_profiles], instance=instance, resources={"shopify": shopify})
+    assert result.success
+    [check] = result.get_asset_check_evaluations()
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "unified_profiles is empty" in str(check.description)
+    [event] = result.asset_materializations_for_node("profiles__created_profiles")
+    assert event.metadata["created"].value == 0

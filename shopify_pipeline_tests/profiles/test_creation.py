@@ -5,7 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from shopify_pipeline.profiles import linking
 from shopify_pipeline.profiles.creation import CreationReport, create_profiles
+from shopify_pipeline.profiles.options import LinkOptions
+from shopify_pipeline.profiles.report import LinkReport
+from shopify_pipeline.warehouse.database import Database
 from shopify_pipeline_tests.profiles.people import People
 
 
@@ -60,6 +64,33 @@ def test_empty_profiles_that_held_some_create_nothing(people: People) -> None:
     people.delete_profile("A")
     report = create(people)
     assert (report.created, report.problem is not None) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM unified_profiles", "unified_profiles is empty"),
+        ("ALTER TABLE unified_profiles RENAME TO elsewhere", "cannot be read whole"),
+    ],
+)
+def test_profiles_that_vanish_while_they_are_compared_once_more_create_nothing(
+    people: People, monkeypatch: pytest.MonkeyPatch, statement: str, said: str
+) -> None:
+    people.profile("A", "jane@example.com")
+    people.customer(1, "jane@example.com")
+    people.customer(2, "new@example.com")
+    link = linking.link
+
+    def link_and_lose(database: Database, options: LinkOptions) -> LinkReport:
+        report = link(database, options)
+        people.run(statement)
+        return report
+
+    monkeypatch.setattr(linking, "link", link_and_lose)
+    report = create(people)
+    assert report.created == 0
+    assert said in str(report.problem)
+    assert people.run("SELECT shopify_customer_id FROM shopify_internal.profile_links") == [(1,)]
 
 
 def test_two_at_once_and_another_source_that_looks_first_make_no_duplicates(
