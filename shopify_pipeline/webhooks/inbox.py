@@ -29,6 +29,7 @@ class InboxUnavailableError(Exception):
 @dataclass(slots=True)
 class _Waiting:
     delivery: Delivery
+    key: tuple[str, str, str]
     stored: asyncio.Future[bool]
     since: float
 
@@ -114,7 +115,7 @@ class Inbox:
         if not self.is_up or self._waiting_bytes + len(delivery.body) > self._most_waiting:
             raise InboxUnavailableError
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(delivery, loop.create_future(), loop.time())
+        waiting = _Waiting(delivery, delivery.key, loop.create_future(), loop.time())
         self._waiting.append(waiting)
         self._waiting_bytes += len(delivery.body)
         self._arrived.set()
@@ -197,7 +198,7 @@ class Inbox:
         self, connection: psycopg.AsyncConnection[Any], group: list[_Waiting]
     ) -> None:
         """Commit a group and settle it; raise only what ends the connection."""
-        unique = {waiting.delivery.key: waiting for waiting in group}
+        unique = {waiting.key: waiting for waiting in group}
         ordered = [unique[key] for key in sorted(unique)]
         try:
             first = await self._numbers(connection, len(ordered))
@@ -224,12 +225,12 @@ class Inbox:
             return
         row = await stored.fetchone()
         taken = set(row[0]) if row else set()
-        new = {w.delivery.key for number, w in enumerate(ordered, first) if number in taken}
+        new = {w.key for number, w in enumerate(ordered, first) if number in taken}
         self._metrics.group_size.observe(len(group))
         for waiting in group:
-            waiting.settle(waiting is unique[waiting.delivery.key] and waiting.delivery.key in new)
+            waiting.settle(waiting is unique[waiting.key] and waiting.key in new)
         if len(new) < len(group):
-            repeats = Counter(w.delivery.key for w in group)
+            repeats = Counter(w.key for w in group)
             repeats.subtract(new)
             await self._count_repeats(connection, +repeats)
 

@@ -1,5 +1,6 @@
 """Serves the receiver over HTTP with uvicorn, on a port that was bound beforehand."""
 
+import gc
 import socket
 
 import uvicorn
@@ -9,6 +10,9 @@ from shopify_pipeline.settings import Settings
 from shopify_pipeline.webhooks.inbox import Inbox
 from shopify_pipeline.webhooks.metrics import Metrics
 from shopify_pipeline.webhooks.receiver import Receiver
+
+COLLECTOR_THRESHOLDS = (50_000, 20, 20)
+"""How many new objects, and rounds of each generation, go by between collections of garbage."""
 
 
 class PortUnavailableError(Exception):
@@ -56,6 +60,9 @@ def server(app: ASGIApp, *, trusted_proxies: str = "127.0.0.1") -> uvicorn.Serve
 
     It then stops accepting, answers what it had accepted, and closes the inbox.
     """
+    # What waits for a commit is alive, and the collector would go through it again and again.
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     return uvicorn.Server(
         uvicorn.Config(
             app,

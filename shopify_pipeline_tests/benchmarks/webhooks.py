@@ -21,7 +21,8 @@ from shopify_pipeline.warehouse.migrations import migrate
 from shopify_pipeline_tests.benchmarks.webhook_load import Load, orders, send
 from shopify_pipeline_tests.webhooks.service import service
 
-CONNECTIONS = 64
+CONNECTIONS = 256
+"""How many requests are under way at once: Shopify sends a burst over many connections."""
 
 
 def measure(
