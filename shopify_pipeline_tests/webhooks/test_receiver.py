@@ -18,6 +18,22 @@ def test_a_signed_webhook_is_stored_byte_for_byte(sender: Sender) -> None:
     assert sender.stored() == [("orders/create", "w1", body, 0)]
 
 
+@pytest.mark.parametrize("size", [3_000, 100_000])
+def test_a_body_is_stored_without_the_cost_of_compressing_it(sender: Sender, size: int) -> None:
+    assert sender.post("orders/create", {"note": "a" * size}).is_success
+    with psycopg.connect(sender.database_url) as connection:
+        (stored,) = connection.execute(
+            "SELECT pg_column_size(body) FROM shopify_internal.webhook_bodies"
+        ).fetchall()
+        outside = connection.execute(
+            "SELECT sum(pg_relation_size(reltoastrelid)) FROM pg_class "
+            "WHERE oid IN (SELECT tableoid FROM shopify_internal.webhook_bodies)"
+        ).fetchall()
+    assert stored[0] >= size
+    # One that fits a page stays in its row.
+    assert (outside[0][0] > 0) == (size > 8_000)
+
+
 def test_a_repeat_gets_200_is_counted_and_not_stored_twice(sender: Sender) -> None:
     for _ in range(3):
         assert sender.post("orders/create", {"id": 1}, x_shopify_webhook_id="w").is_success
