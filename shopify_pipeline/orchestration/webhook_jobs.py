@@ -1,19 +1,32 @@
 """Jobs and schedules of webhooks: emptying the inbox where no worker does, and the checks."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import dagster as dg
+import sqlalchemy as sa
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from shopify_pipeline.orchestration.resources import ShopifyPipeline
 from shopify_pipeline.orchestration.webhook_assets import WEBHOOK_INBOX, webhook_checks
+from shopify_pipeline.profiles.linking import IN_PROGRESS, link_lately
+from shopify_pipeline.profiles.options import LinkOptions
 from shopify_pipeline.sync.refresh import drain_refresh_queue
+from shopify_pipeline.warehouse.database import Database
 from shopify_pipeline.webhooks.batch import Batches
 from shopify_pipeline.webhooks.worker import drain
 
 DRAIN_SECONDS = 300
+LINK_SECONDS = 60
 REFRESH_LIMIT = 2_000
 
 
-@dg.op(description="Bring the webhooks that wait to their tables, as a worker does.")
+@dg.op(
+    description=(
+        "Bring the webhooks that wait to their tables and link their customers, as a worker does."
+    )
+)
 def empty_webhook_inbox(context: dg.OpExecutionContext, shopify: ShopifyPipeline) -> None:
     """Empty the inbox, for five minutes at most; the next run goes on."""
     settings = shopify.settings()
@@ -23,7 +36,8 @@ def empty_webhook_inbox(context: dg.OpExecutionContext, shopify: ShopifyPipeline
             omit=settings.shopify_omit_columns,
             max_attempts=settings.webhook_max_attempts,
         )
-        report = drain(database, batches, seconds=DRAIN_SECONDS)
+        with _linking(context, database, LinkOptions.from_settings(settings)):
+            report = drain(database, batches, seconds=DRAIN_SECONDS)
     context.log.info(
         "%d webhooks done, %d skipped, %d failed.", report.done, report.skipped, report.failed
     )
@@ -36,7 +50,8 @@ def empty_webhook_inbox(context: dg.OpExecutionContext, shopify: ShopifyPipeline
 )
 def complete_webhook_rows(context: dg.OpExecutionContext, shopify: ShopifyPipeline) -> None:
     """Drain the refresh queue within the API's budget; the hourly run does the rest."""
-    with shopify.open() as sync:
+    options = LinkOptions.from_settings(shopify.settings())
+    with shopify.open() as sync, _linking(context, sync.database, options):
         report = drain_refresh_queue(sync, limit=REFRESH_LIMIT, leave=0.3)
     context.log.info(
         "%d rows completed, %d found deleted, %d left for later.",
@@ -44,6 +59,30 @@ def complete_webhook_rows(context: dg.OpExecutionContext, shopify: ShopifyPipeli
         report.deleted,
         report.unsettled,
     )
+
+
+@contextmanager
+def _linking(
+    context: dg.OpExecutionContext, database: Database, options: LinkOptions
+) -> Iterator[None]:
+    """Link to profiles, at the end, the customers that were written meanwhile."""
+    with database.transaction() as connection:
+        since = connection.execute(sa.select(sa.func.now())).scalar_one()
+    yield
+    until = time.monotonic() + LINK_SECONDS
+
+    def in_time() -> bool:
+        return time.monotonic() < until
+
+    report = link_lately(database, options, since=since, going_on=in_time)
+    while report.problem == IN_PROGRESS and in_time():
+        # It may have looked at the customers before these were written.
+        time.sleep(1)
+        report = link_lately(database, options, since=since, going_on=in_time)
+    if report.problem:
+        context.log.info("Customers wait for the hourly linking: %s.", report.problem)
+    else:
+        context.log.info("%d customers judged, %d linked.", report.judged, report.linked)
 
 
 @dg.job(description="Empties the inbox of webhooks where no worker runs.")

@@ -18,7 +18,7 @@ AT_ONCE = 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class CreationReport:
-    """How many profiles were created, and what linking said last. `linked` says why not, if none."""
+    """How many profiles were created and how many are left to create; what linking said last."""
 
     created: int
     left: int

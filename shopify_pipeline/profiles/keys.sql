@@ -31,7 +31,14 @@ WHERE age(xmin) <= age(CAST(CAST(:horizon AS text) AS xid))
 INSERT INTO recent_customers SELECT DISTINCT unnest(CAST(:ids AS bigint[]))
 
 -- name: lately_written
-SELECT shopify_customer_id FROM public.shopify_customers WHERE synced_at >= :since LIMIT :limit
+-- By time and number: what one transaction wrote has one time, and may be more than the limit. The
+-- first condition is what the block-range index serves.
+SELECT synced_at, shopify_customer_id
+FROM public.shopify_customers
+WHERE synced_at >= :synced_at
+  AND (synced_at, shopify_customer_id) > (:synced_at, :shopify_customer_id)
+ORDER BY synced_at, shopify_customer_id
+LIMIT :limit
 
 -- name: changed_customers
 SELECT c.shopify_customer_id, c.email, u.phone, u.first_name, u.last_name, f.fingerprint

@@ -1,7 +1,8 @@
 """Links customers to profiles: one transaction that judges what changed, and its report."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ from shopify_pipeline.warehouse import state
 from shopify_pipeline.warehouse.database import Database
 
 COMPARED_WHOLE_EVERY = timedelta(hours=24)
+
+IN_PROGRESS = "a linking run is in progress"
 
 _STATE = "profiles.linking"
 _FAR = 1_500_000_000
@@ -68,7 +71,7 @@ def link_customers(
 
     def work(connection: sa.Connection) -> LinkReport:
         if not try_lock(connection):
-            return LinkReport(problem="a linking run is in progress")
+            return LinkReport(problem=IN_PROGRESS)
         before = state.read(connection, _STATE) or {}
         if before.get("seed") != options.seed:
             return LinkReport(problem="no run has linked by these rules yet")
@@ -81,16 +84,32 @@ def link_customers(
 
 
 def link_lately(
-    database: Database, options: LinkOptions, *, since: datetime, limit: int = 5_000
+    database: Database,
+    options: LinkOptions,
+    *,
+    since: datetime,
+    at_once: int = 5_000,
+    going_on: Callable[[], bool] = lambda: True,
 ) -> LinkReport:
     """Judge the customers written since then: what webhooks and refreshes brought.
 
-    Follows `synced_at`, which can miss what a slow transaction wrote; the next run does not.
+    The oldest first, `at_once` a transaction, to the last, or while it is `going_on`; with a
+    `problem`, not all were judged. Follows `synced_at`, which can miss what a slow transaction
+    wrote; the next run does not.
     """
-    with database.transaction() as connection:
-        values = {"since": since, "limit": limit}
-        ids = connection.scalars(keys.STATEMENTS["lately_written"], values).all()
-    return link_customers(database, options, ids) if ids else LinkReport()
+    total = LinkReport()
+    upto = {"synced_at": since, "shopify_customer_id": -1}
+    while going_on():
+        with database.transaction() as connection:
+            values = {**upto, "limit": at_once}
+            rows = connection.execute(keys.STATEMENTS["lately_written"], values).mappings().all()
+        if not rows:
+            return total
+        total += link_customers(database, options, [row["shopify_customer_id"] for row in rows])
+        if total.problem or len(rows) < at_once:
+            return total
+        upto = dict(rows[-1])
+    return replace(total, problem="stopped before all were judged")
 
 
 def relink_within(

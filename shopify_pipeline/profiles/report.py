@@ -1,6 +1,6 @@
 """What a linking run tells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +25,15 @@ class LinkReport:
     conflicts: int = 0
     candidates: int = 0
     seconds: float = 0.0
+
+    def __add__(self, later: "LinkReport") -> "LinkReport":
+        """Both together: what each did, and what there was in the end."""
+        return replace(
+            later, **{name: getattr(self, name) + getattr(later, name) for name in _DONE}
+        )
+
+
+_DONE = (
+    *("changed_customers", "changed_profiles", "gone_customers", "gone_profiles", "judged"),
+    *("linked", "released", "rule_changed", "restored", "written", "seconds"),
+)

@@ -138,7 +138,13 @@ class Worker:
         def link() -> None:
             nonlocal since
             now = datetime.now(UTC)
-            if link_lately(database, options, since=since - LINK_OVERLAP).problem is None:
+            report = link_lately(
+                database,
+                options,
+                since=since - LINK_OVERLAP,
+                going_on=lambda: not self._stopping.is_set(),
+            )
+            if report.problem is None:
                 since = now
 
         while not self._stopping.wait(LINK_PROFILES_SECONDS):

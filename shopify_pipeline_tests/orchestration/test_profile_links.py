@@ -89,7 +89,8 @@ def test_profiles_that_were_blanked_are_listed_and_unreadable_ones_told(
 ) -> None:
     write(
         shopify,
-        "INSERT INTO unified_profiles (email) SELECT n || '@example.com' FROM generate_series(1, 9) n",
+        "INSERT INTO unified_profiles (email)"
+        " SELECT n || '@example.com' FROM generate_series(1, 9) n",
     )
     write(
         shopify,

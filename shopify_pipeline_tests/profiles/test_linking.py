@@ -1,6 +1,7 @@
 """Which customers are linked to which profile, what is kept, released, listed and recorded."""
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from shopify_pipeline.profiles import column, judgement, keys, linking
 from shopify_pipeline.profiles.options import LinkOptions
 from shopify_pipeline.profiles.report import LinkReport
+from shopify_pipeline.warehouse.database import Database
 from shopify_pipeline_tests.profiles.people import People
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -512,3 +514,44 @@ def test_customers_written_lately_are_linked_without_naming_them(people: People)
     earlier = datetime(2026, 11, 22, 9, 59, tzinfo=UTC)
     assert linking.link_lately(people.database, people.options, since=earlier).linked == 1
     assert people.links() == {1: ("A", "exact_email")}
+
+
+def test_more_customers_written_lately_than_are_judged_at_once_are_all_linked_oldest_first(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 8):
+        people.profile(chr(64 + number), f"{number}@example.com")
+    people.link()
+    for number in range(1, 8):
+        # Most were written by one transaction, and so at one time.
+        minute = 1 if number in (1, 7) else 0
+        people.customer(number, f"{number}@example.com", synced_at=f"2026-11-22T10:0{minute}Z")
+    judged: list[list[int]] = []
+    link_customers = linking.link_customers
+
+    def noted(database: Database, options: LinkOptions, ids: Sequence[int]) -> LinkReport:
+        judged.append(list(ids))
+        return link_customers(database, options, ids)
+
+    monkeypatch.setattr(linking, "link_customers", noted)
+    since = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+    report = linking.link_lately(people.database, people.options, since=since, at_once=2)
+    assert judged == [[2, 3], [4, 5], [6, 1], [7]]
+    assert (report.judged, report.linked, report.problem) == (7, 7, None)
+    assert len(people.links()) == 7
+
+
+def test_linking_what_was_written_lately_stops_when_it_is_told_to_and_says_so(
+    people: People,
+) -> None:
+    people.profile("A", "1@example.com")
+    people.link()
+    for number in range(1, 4):
+        people.customer(number, f"{number}@example.com", synced_at="2026-11-22T10:00Z")
+    since = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+    goes_on = iter([True, False])
+    report = linking.link_lately(
+        people.database, people.options, since=since, at_once=1, going_on=lambda: next(goes_on)
+    )
+    assert report.judged == 1
+    assert report.problem is not None

@@ -10,11 +10,13 @@ from shopify_pipeline.entities import ENTITIES
 from shopify_pipeline.orchestration.resources import ShopifyPipeline
 from shopify_pipeline.orchestration.specs import asset_key
 from shopify_pipeline.orchestration.webhook_assets import WEBHOOK_INBOX, webhook_checks
-from shopify_pipeline.orchestration.webhook_jobs import empty_webhook_inbox
+from shopify_pipeline.orchestration.webhook_jobs import empty_webhook_inbox, empty_webhooks
 from shopify_pipeline.orchestration.webhook_sensors import webhook_activity, webhook_backlog
+from shopify_pipeline.profiles.linking import link
+from shopify_pipeline.profiles.options import LinkOptions
 from shopify_pipeline.webhooks.batch import Batches
 from shopify_pipeline_tests.simulated import SimulatedStore
-from shopify_pipeline_tests.webhooks.bodies import order
+from shopify_pipeline_tests.webhooks.bodies import customer, order
 from shopify_pipeline_tests.webhooks.inbox import NOW, Shop
 
 OLD = "UPDATE shopify_internal.webhook_inbox SET received_at = now() - interval '1 hour'"
@@ -72,6 +74,49 @@ def test_a_run_empties_the_inbox(shop: Shop, pipeline: ShopifyPipeline) -> None:
     result = emptying.execute_in_process(resources={"shopify": pipeline})
     assert result.success
     assert shop.order(1)["total_price"] is not None
+
+
+def profile_of(shop: Shop, pipeline: ShopifyPipeline, email: str) -> object:
+    """The id of a new profile that a linking run has seen."""
+    [profile] = shop.rows("INSERT INTO unified_profiles (email) VALUES (%s) RETURNING id", email)
+    with pipeline.database() as database:
+        link(database, LinkOptions.from_settings(pipeline.settings()))
+    return profile["id"]
+
+
+def test_a_run_links_the_customers_whose_webhooks_it_brought(
+    shop: Shop, pipeline: ShopifyPipeline
+) -> None:
+    profile = profile_of(shop, pipeline, "Jane@example.com")
+    shop.deliver("customers/create", customer(1, NOW, email="jane@example.com"))
+    result = empty_webhooks.execute_in_process(
+        resources={"shopify": pipeline}, raise_on_error=False
+    )
+    assert not result.success, "the store that completes the rows does not answer"
+    assert shop.customer(1)["unified_profile_id"] == profile
+
+
+def test_a_run_links_the_customers_that_it_completed(
+    database_url: str, shop: Shop, new_store: SimulatedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOPIFY_START_DATE", "2026-01-01")
+    pipeline = ShopifyPipeline(
+        shopify_shop="demo-store",
+        shopify_api_version="2026-10",
+        shopify_api_url=new_store.url,
+        shopify_access_token="shpat_demo",
+        database_url=database_url,
+    )
+    made = new_store.control("customers", {"email": "jane@example.com"})
+    number = int(str(made["id"]).rpartition("/")[2])
+    profile = profile_of(shop, pipeline, "jane@example.com")
+    shop.connection.execute(
+        "INSERT INTO shopify_internal.refresh_queue (entity, shopify_id, reason, queued_at)"
+        " VALUES ('customers', %s, 'webhook', now())",
+        [number],
+    )
+    assert empty_webhooks.execute_in_process(resources={"shopify": pipeline}).success
+    assert shop.customer(number)["unified_profile_id"] == profile
 
 
 def test_activity_is_observed_once_and_summed_by_table(
