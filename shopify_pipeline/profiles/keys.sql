@@ -93,8 +93,9 @@ WHERE NOT EXISTS (SELECT FROM public.unified_profiles AS p WHERE p.id = k.profil
 
 -- name: find_affected
 -- Whose link has to be judged again: customers that changed, those that share a key with a profile
--- that changed, by its keys before and after, and the few about whom something was decided.
-WITH changed AS (
+-- that changed, by its keys before and after, and the few about whom something was decided. A key is
+-- looked for, not joined: as many rows as share it on either side are no more work than there are.
+WITH changed AS MATERIALIZED (
   SELECT profile_id FROM staged_profiles UNION ALL SELECT profile_id FROM gone_profiles
 ),
 touched AS MATERIALIZED (
@@ -102,6 +103,15 @@ touched AS MATERIALIZED (
   UNION ALL
   SELECT k.canonical, k.near, k.phone, k.name
   FROM changed JOIN shopify_internal.profile_keys AS k USING (profile_id)
+),
+-- Names that say nothing (`namesakes` in linking.sql) before and after, whatever changed.
+common AS MATERIALIZED (
+  SELECT k.name
+  FROM shopify_internal.profile_keys AS k
+  WHERE k.name IN (SELECT name FROM touched)
+    AND NOT EXISTS (SELECT FROM changed AS c WHERE c.profile_id = k.profile_id)
+  GROUP BY k.name
+  HAVING count(*) > 20
 )
 INSERT INTO affected
 SELECT shopify_customer_id FROM staged_customers
@@ -110,12 +120,15 @@ UNION SELECT l.shopify_customer_id FROM changed JOIN shopify_internal.profile_li
 UNION SELECT shopify_customer_id FROM shopify_internal.profile_decisions
 UNION SELECT x.shopify_customer_id FROM changed JOIN shopify_internal.profile_conflicts AS x USING (profile_id)
 UNION SELECT x.shopify_customer_id FROM changed JOIN shopify_internal.profile_candidates AS x USING (profile_id)
-UNION SELECT k.shopify_customer_id FROM touched AS t JOIN shopify_internal.customer_keys AS k USING (canonical)
-UNION SELECT k.shopify_customer_id FROM touched AS t JOIN shopify_internal.customer_keys AS k USING (phone)
-UNION SELECT k.shopify_customer_id FROM touched AS t JOIN shopify_internal.customer_keys AS k USING (near)
-UNION SELECT k.shopify_customer_id FROM touched AS t JOIN shopify_internal.customer_keys AS k USING (name)
-UNION SELECT k.shopify_customer_id FROM touched AS t JOIN shopify_internal.customer_keys AS k ON k.near = t.canonical
-UNION SELECT k.shopify_customer_id FROM touched AS t JOIN shopify_internal.customer_keys AS k ON k.canonical = t.near
+UNION SELECT shopify_customer_id FROM shopify_internal.customer_keys WHERE canonical IN (SELECT canonical FROM touched)
+UNION SELECT shopify_customer_id FROM shopify_internal.customer_keys WHERE phone IN (SELECT phone FROM touched)
+UNION SELECT shopify_customer_id FROM shopify_internal.customer_keys WHERE near IN (SELECT near FROM touched)
+UNION SELECT shopify_customer_id FROM shopify_internal.customer_keys WHERE near IN (SELECT canonical FROM touched)
+UNION SELECT shopify_customer_id FROM shopify_internal.customer_keys WHERE canonical IN (SELECT near FROM touched)
+UNION SELECT shopify_customer_id FROM shopify_internal.customer_keys
+WHERE name IN (
+  SELECT t.name FROM touched AS t WHERE NOT EXISTS (SELECT FROM common AS c WHERE c.name = t.name)
+)
 
 -- name: take_given
 INSERT INTO affected SELECT DISTINCT unnest(CAST(:ids AS bigint[]))

@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from shopify_pipeline.profiles import column, judgement, keys, linking
 from shopify_pipeline.profiles.options import LinkOptions
@@ -555,3 +557,77 @@ def test_linking_what_was_written_lately_stops_when_it_is_told_to_and_says_so(
     )
     assert report.judged == 1
     assert report.problem is not None
+
+
+NAMED = LinkOptions(name_columns=("first_name", "last_name"))
+
+
+@pytest.fixture
+def named(people: People) -> People:
+    """Profiles that have names."""
+    people.run("ALTER TABLE unified_profiles ADD first_name text, ADD last_name text")
+    return People(people.database, NAMED)
+
+
+def crowd(people: People, *, profiles: int = 0, customers: int = 0) -> None:
+    """Profiles and customers that all have one name, and each an address of their own."""
+    people.run(
+        "INSERT INTO unified_profiles (id, email, first_name, last_name) SELECT gen_random_uuid(),"
+        " 'profile' || n || '@example.com', 'Maria', 'Garcia'"
+        " FROM generate_series(1, :profiles) AS n",
+        profiles=profiles,
+    )
+    people.run(
+        "INSERT INTO shopify_customers (shopify_customer_id, email, first_name, last_name)"
+        " SELECT n, 'customer' || n || '@example.org', 'Maria', 'Garcia'"
+        " FROM generate_series(1, :customers) AS n",
+        customers=customers,
+    )
+
+
+def test_a_change_to_one_of_many_profiles_of_a_name_judges_no_namesakes(named: People) -> None:
+    crowd(named, profiles=30, customers=40)
+    named.link()
+    named.profile("A", "a@example.com", first_name="Maria", last_name="Garcia")
+    assert named.link().judged == 0
+    named.profile("A", "customer7@example.org", first_name="Maria", last_name="Garcia")
+    report = named.link()
+    assert (report.judged, named.links()) == (1, {7: ("A", "exact_email")})
+
+
+def test_a_name_that_ceases_to_be_common_judges_its_namesakes(named: People) -> None:
+    crowd(named, profiles=20)
+    named.customer(1, "mariagarcia@example.org", first_name="Maria", last_name="Garcia")
+    close = {"first_name": "Maria", "last_name": "Garcia"}
+    named.profile("A", "mariagarcla@example.com", **close)
+    named.link()
+    assert named.candidates() == {}, "21 profiles have the name"
+    named.run("DELETE FROM unified_profiles WHERE email = 'profile1@example.com'")
+    named.link()
+    assert named.candidates() == {1: "A"}
+    named.profile("B", "other@example.com", **close)
+    named.link()
+    assert named.candidates() == {}, "21 again"
+
+
+def test_a_name_that_all_have_is_no_more_work_than_there_are_rows(named: People) -> None:
+    crowd(named, profiles=1_000, customers=1_000)
+    run = keys.STATEMENTS
+    with named.database.transaction() as connection:
+        connection.execute(run["create_staging"])
+        connection.execute(run["find_all_customers"])
+        keys.refresh_customer_keys(connection, NAMED)
+        connection.execute(run["write_keys"])
+        connection.execute(sa.text("TRUNCATE staged_customers"))
+        keys.refresh_profile_keys(connection, NAMED)
+        connection.execute(run["analyze_staging"])
+        connection.execute(run["analyze_keys"])
+        explained = "EXPLAIN (ANALYZE, FORMAT JSON) " + run["find_affected"].text
+        [[plan]] = connection.execute(sa.text(explained))
+    assert most_rows(plan[0]["Plan"]) <= 4_000
+
+
+def most_rows(node: dict[str, Any]) -> float:
+    """The most rows that any step of a plan gave."""
+    below = (most_rows(inner) for inner in node.get("Plans", ()))
+    return max([node["Actual Rows"] * node["Actual Loops"], *below])
