@@ -34,6 +34,9 @@ WRITERS = 2
 
 SWITCH_SECONDS = 0.001
 
+COLLECT_AFTER = 50_000
+"""New objects between two looks for garbage: more than the lines of the batches in flight."""
+
 PROGRESS_SECONDS = 5.0
 
 HEARING_SECONDS = 1.0
@@ -302,16 +305,19 @@ class BulkRead:
 def _undisturbed() -> Iterator[None]:
     """Keep the interpreter from standing in the way of a long stream.
 
-    The collector would go through all that lives already again and again, a fifth of the parsing;
-    and a writer that Postgres has answered would wait 5 ms for the parsing thread at every turn.
+    The collector would go through all that lives already, and through the lines that wait to be
+    written, again and again, a third of the parsing; and a writer that Postgres has answered would
+    wait 5 ms for the parsing thread at every turn.
     """
-    interval = sys.getswitchinterval()
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         yield
     finally:
         sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
 
 
