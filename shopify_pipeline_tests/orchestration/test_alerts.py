@@ -325,6 +325,69 @@ def test_a_long_message_opens_one_incident(
     assert len(message["payload"]["summary"]) <= 1_024
 
 
+@pytest.fixture
+def pagerduty(endpoint: HttpEndpoint, monkeypatch: pytest.MonkeyPatch) -> HttpEndpoint:
+    """The endpoint as PagerDuty's, the one destination."""
+    address = endpoint.url.replace("json:", "http:")
+    monkeypatch.setitem(PAGERDUTY_API_LOOKUP, "us", address)
+    monkeypatch.setenv("ALERT_URLS", "pagerduty://integration@key")
+    return endpoint
+
+
+def actions(pagerduty: HttpEndpoint) -> list[tuple[str, str | None]]:
+    """What each message does to which incident."""
+    return [(one["event_action"], one.get("dedup_key")) for one in pagerduty.received]
+
+
+def test_each_episode_is_an_incident_that_its_recovery_resolves(
+    instance: dg.DagsterInstance, pagerduty: HttpEndpoint, tick: Callable[[], str]
+) -> None:
+    tick()
+    report(instance, passed=False, severity=dg.AssetCheckSeverity.WARN)
+    report(instance, passed=False, check="uniqueness")
+    tick()
+    (did, first), (did_too, second) = actions(pagerduty)
+    assert did == did_too == "trigger"
+    assert first != second
+    assert "2 of 10 orders are missing" in pagerduty.received[0]["payload"]["summary"]
+    report(instance, passed=False)
+    report(instance, passed=True, check="uniqueness")
+    tick()
+    assert actions(pagerduty)[2:] == [("trigger", first), ("resolve", second)]
+    report(instance, passed=True)
+    tick()
+    assert actions(pagerduty)[4:] == [("resolve", first)]
+
+
+def test_a_database_out_of_reach_is_an_incident_that_its_return_resolves(
+    instance: dg.DagsterInstance, pagerduty: HttpEndpoint, shopify: ShopifyPipeline
+) -> None:
+    given = {name: getattr(shopify, name) for name in type(shopify).model_fields}
+    away = ShopifyPipeline(**{**given, "database_url": "postgresql://u@127.0.0.1:1/none"})
+    cursor: str | None = None
+    for resource in (shopify, away, shopify):
+        _, cursor = one_tick(instance, resource, cursor)
+    (did, key), (undid, same) = actions(pagerduty)
+    assert (did, undid, same) == ("trigger", "resolve", key)
+
+
+def test_the_test_command_opens_an_incident_and_resolves_it(
+    pagerduty: HttpEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_settings(monkeypatch, "postgresql://u@127.0.0.1:1/none")
+    assert CliRunner().invoke(alerts_command, ["test"]).exit_code == 0
+    (did, key), (undid, same) = actions(pagerduty)
+    assert (did, undid, same) == ("trigger", "resolve", key)
+
+
+def test_what_a_url_says_of_incidents_is_left_as_it_is(
+    pagerduty: HttpEndpoint,
+) -> None:
+    send("pagerduty://integration@key?action=trigger", LONG)
+    send("pagerduty://integration@key?dedup=ours", LONG)
+    assert actions(pagerduty) == [("trigger", None), ("trigger", "ours")]
+
+
 def test_without_destinations_episodes_are_kept_all_the_same(
     instance: dg.DagsterInstance,
     endpoint: HttpEndpoint,

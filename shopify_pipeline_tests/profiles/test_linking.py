@@ -630,4 +630,4 @@ def test_a_name_that_all_have_is_no_more_work_than_there_are_rows(named: People)
 def most_rows(node: dict[str, Any]) -> float:
     """The most rows that any step of a plan gave."""
     below = (most_rows(inner) for inner in node.get("Plans", ()))
-    return max([node["Actual Rows"] * node["Actual Loops"], *below])
+    return max(float(node["Actual Rows"] * node["Actual Loops"]), *below, 0.0)

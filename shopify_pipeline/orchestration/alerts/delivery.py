@@ -23,6 +23,9 @@ GIVEN_UP_AFTER = timedelta(days=3)
 ONE_INCIDENT_A_MESSAGE = {"opsgenie", "pagerduty", "pagertree", "signl4", "splunk", "victorops"}
 """Services (schemes of their URLs) where each part of a split message would open an incident."""
 
+RESOLVES = "pagerduty"
+"""Scheme of a service whose incidents a later message can resolve: one with the same title."""
+
 _STATUS = re.compile(r"error=(\d{3})")
 
 
@@ -42,12 +45,13 @@ class UndeliverableError(Exception):
 def send(url: str, message: Message) -> None:
     """Send a message to one Apprise URL, in parts where its service takes no more at once.
 
-    Where each part would open an incident, the message is cut instead.
+    Where each part would open an incident, the message is cut instead. Where a recovery resolves
+    one, it is that of the message with the same title, unless the URL says otherwise.
 
     Raises:
         UndeliverableError: the URL is none of Apprise's, or its service did not take the message.
     """
-    service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    service = apprise.Apprise.instantiate(_resolving(url), suppress_exceptions=True)
     if service is None:
         raise UndeliverableError(f"{url.partition(':')[0]}: Apprise does not understand this URL")
     if service.overflow_mode == apprise.OverflowMode.UPSTREAM:  # it would be refused
@@ -70,6 +74,18 @@ def send(url: str, message: Message) -> None:
         status = _STATUS.search(said)
         reason = f"HTTP {status[1]}" if status else impersonal(said.strip().partition("\n")[0])
         raise UndeliverableError(f"{service.service_name}: {reason or 'not accepted'}")
+
+
+def resolves(url: str) -> bool:
+    """Whether the destination keeps an incident for each title, until a success resolves it."""
+    return url.partition(":")[0].lower() == RESOLVES
+
+
+def _resolving(url: str) -> str:
+    """The URL with the option by which Apprise resolves incidents, where it says nothing of it."""
+    if not resolves(url) or re.search("[?&]action=", url):
+        return url
+    return f"{url}{'&' if '?' in url else '?'}action=map"
 
 
 def enqueue(connection: sa.Connection, message: Message, urls: Iterable[str]) -> None:

@@ -1,7 +1,7 @@
 """Puts what is to be told into one message, without personal data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from shopify_pipeline.orchestration.alerts.episodes import Notice
@@ -17,6 +17,17 @@ class Message:
     level: Literal["failure", "warning", "success"]
     title: str
     body: str
+
+
+def compose_each(notices: Sequence[Notice], *, shop: str) -> list[Message]:
+    """A message for each, with the same title from the episode's beginning to its end."""
+    return [
+        replace(
+            compose([notice], shop=shop),
+            title=f"Shopify pipeline, {shop}: {notice.episode.subject}",
+        )
+        for notice in notices
+    ]
 
 
 def compose(notices: Sequence[Notice], *, shop: str) -> Message:

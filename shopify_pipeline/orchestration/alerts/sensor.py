@@ -1,12 +1,13 @@
 """The sensor that watches Dagster's event log and sends alerts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import dagster as dg
 import sqlalchemy as sa
 
 from shopify_pipeline.orchestration.alerts import delivery, episodes, signals
-from shopify_pipeline.orchestration.alerts.messages import Message, compose
+from shopify_pipeline.orchestration.alerts.messages import Message, compose, compose_each
 from shopify_pipeline.orchestration.alerts.ticks import read_tick_signals
 from shopify_pipeline.orchestration.resources import ShopifyPipeline
 from shopify_pipeline.settings import Settings
@@ -16,6 +17,7 @@ from shopify_pipeline.warehouse.database import Database
 _CURSORS = "alerts.cursors"
 _LOCK = 7_262_837_002
 _TOLD = "database out of reach, told"
+_OUT_OF_REACH = "the database is out of reach"
 
 
 class AlertsUndeliveredError(Exception):
@@ -50,7 +52,7 @@ def alerts(context: dg.SensorEvaluationContext, shopify: ShopifyPipeline) -> dg.
         context.log.warning("The database is out of reach: alerts cannot be kept.")
         return dg.SkipReason("The database is out of reach.")
     if context.cursor == _TOLD:
-        _send_all(urls, _database_message(settings, out_of_reach=False))
+        _tell_of_return(urls, settings)
         context.update_cursor("")
     if sent.problems:
         raise AlertsUndeliveredError(
@@ -79,8 +81,12 @@ def watch(instance: dg.DagsterInstance, database: Database, settings: Settings) 
         changed, notices = episodes.fold(known, found, ui_url=settings.dagster_ui_url)
         episodes.write_episodes(connection, changed)
         if notices:
-            urls = [url.get_secret_value() for url in settings.alert_urls]
-            delivery.enqueue(connection, compose(notices, shop=settings.shopify_shop), urls)
+            urls = {url.get_secret_value() for url in settings.alert_urls}
+            by_incident = {url for url in urls if delivery.resolves(url)}
+            shop = settings.shopify_shop
+            delivery.enqueue(connection, compose(notices, shop=shop), urls - by_incident)
+            for message in compose_each(notices, shop=shop):
+                delivery.enqueue(connection, message, by_incident)
         state.write(connection, _CURSORS, vars(cursors))
     return len(notices)
 
@@ -95,6 +101,14 @@ def _tell_without_database(
         context.update_cursor(_TOLD)
 
 
+def _tell_of_return(urls: Sequence[str], settings: Settings) -> None:
+    message = _database_message(settings, out_of_reach=False)
+    _send_all([url for url in urls if not delivery.resolves(url)], message)
+    same_title = _database_message(settings, out_of_reach=True).title
+    resolving = [url for url in urls if delivery.resolves(url)]
+    _send_all(resolving, replace(message, title=same_title))
+
+
 def _send_all(urls: Sequence[str], message: Message) -> bool:
     sent = False
     for url in urls:
@@ -107,14 +121,13 @@ def _send_all(urls: Sequence[str], message: Message) -> bool:
 
 
 def _database_message(settings: Settings, *, out_of_reach: bool) -> Message:
+    title = f"Shopify pipeline, {settings.shopify_shop}: "
     if out_of_reach:
         return Message(
             level="failure",
-            title=f"Shopify pipeline, {settings.shopify_shop}: the database is out of reach",
+            title=f"{title}{_OUT_OF_REACH}",
             body=f"Nothing is read or written until it answers again.\n{settings.dagster_ui_url}",
         )
     return Message(
-        level="success",
-        title=f"Shopify pipeline, {settings.shopify_shop}: the database answers again",
-        body=settings.dagster_ui_url,
+        level="success", title=f"{title}the database answers again", body=settings.dagster_ui_url
     )
