@@ -23,6 +23,11 @@ HOUR = timedelta(hours=1)
 LATE = timedelta(minutes=100)
 TOO_LATE = timedelta(hours=3)
 
+SEE_CHECKPOINTS = (
+    "SELECT entity, checkpoint, now() - checkpoint AS behind"
+    " FROM shopify_internal.checkpoints ORDER BY checkpoint;"
+)
+
 
 def whole(tools: Bench, entity: Entity) -> Judgement:
     """Warn of rows not whole for an hour, fail at three."""
@@ -159,13 +164,16 @@ def freshness(tools: Bench, entity: Entity) -> Judgement:
     with tools.database.transaction() as connection:
         checkpoint = checkpoints.read(connection, root.name)
     if checkpoint is None:
-        found.wrong("the first load is due", error=False)
+        found.sql.append(SEE_CHECKPOINTS)
+        found.wrong("the first load is due", [{"entity": root.name}], error=False)
         return found
     behind = tools.now - checkpoint
+    found.sql.append(SEE_CHECKPOINTS)
     found.numbers["seconds behind"] = round(behind.total_seconds())
     found.remark(f"read completely to {checkpoint:%Y-%m-%d %H:%M:%S} UTC")
     if behind > LATE:
-        found.wrong(f"{spoken(behind)} behind the store", error=behind > TOO_LATE)
+        shown = {"entity": root.name, "read_completely_to": checkpoint, "behind": spoken(behind)}
+        found.wrong(f"{spoken(behind)} behind the store", [shown], error=behind > TOO_LATE)
     return found
 
 

@@ -12,7 +12,7 @@ from shopify_pipeline.sync.reconcile_queries import VERSIONS
 from shopify_pipeline.sync.reconcile_suspects import tally
 from shopify_pipeline.sync.reconcile_tally import newest_miscounted, tallied
 from shopify_pipeline.sync.reconcile_truth import differing
-from shopify_pipeline.warehouse.checks import money
+from shopify_pipeline.warehouse.checks import families, money
 from shopify_pipeline.warehouse.checks.offenders import find
 from shopify_pipeline.warehouse.counts import row_count
 
@@ -51,10 +51,13 @@ def row_counts(tools: Bench, entity: Entity) -> Judgement:
         found.numbers[f"{name}: here"] = one.ours
         if one.differs:
             _differs(found, name, one)
-    found.sql.append(
-        f"SELECT count(*) FROM public.{entity.table_name} WHERE deleted_at IS NULL"  # noqa: S608
-        f" AND created_at >= '{window.start}' AND created_at < '{window.end}';"
-    )
+    differing = [one.window for one in counted if one.differs] or [window]
+    found.sql += [
+        f"SELECT {entity.key}, created_at, updated_at FROM public.{entity.table_name}"  # noqa: S608
+        f" WHERE deleted_at IS NULL AND created_at >= '{one.start}' AND created_at < '{one.end}'"
+        f" ORDER BY {entity.key};"
+        for one in differing
+    ]
     if large:
         found.remark("the whole table is counted by the daily reconciliation")
     return found
@@ -62,11 +65,19 @@ def row_counts(tools: Bench, entity: Entity) -> Judgement:
 
 def _differs(found: Judgement, name: str, one: Compared) -> None:
     missing = one.theirs - one.ours
+    # Which ones, only a sweep of all ids can tell.
+    shown = {
+        "created_from": one.window.start,
+        "created_before": one.window.end,
+        "shopify": one.theirs,
+        "here": one.ours,
+        "see_more": "materialize shopify/reconciliation, which lists the ids and repairs",
+    }
     if missing > 0:
-        found.wrong(f"{name}: {missing} missing here", number=missing, error=True)
+        found.wrong(f"{name}: {missing} missing here", [shown], number=missing, error=True)
     else:
         what = f"{name}: {-missing} here that the store no longer has"
-        found.wrong(what, number=-missing, error=False)
+        found.wrong(what, [shown], number=-missing, error=False)
 
 
 def _children_counts(tools: Bench, entity: Entity) -> Judgement:
@@ -76,12 +87,21 @@ def _children_counts(tools: Bench, entity: Entity) -> Judgement:
     found = Judgement()
     if (total := tally(owner, entity)) is not None:
         with tools.database.transaction() as connection:
+            if row_count(connection, entity.table) > COUNTED_HOURLY:
+                found.remark("all are counted, by their owners, by the daily children_of_all_rows")
+                return found
             theirs, ours = tallied(connection, owner, entity, total)
         found.numbers["Shopify"] = theirs
         found.numbers["here"] = ours
         if theirs != ours:
+            query = families.miscounted(
+                owner.table, entity.table, None, total=total, before=tools.now
+            )
+            owners = tools.find(query)
+            found.sql.append(owners.sql)
             what = f"{owner.name} have {theirs} by Shopify's word, {ours} are here"
-            found.wrong(what, number=abs(theirs - ours), error=ours < theirs)
+            shown = owners.first or [{"shopify": theirs, "here": ours}]
+            found.wrong(what, shown, number=abs(theirs - ours), error=ours < theirs)
         return found
     window = comparable(tools.store, owner)
     if window is None:
@@ -92,7 +112,12 @@ def _children_counts(tools: Bench, entity: Entity) -> Judgement:
     found.remark(f"the newest {asked} {owner.name}; all of them by the daily reconciliation")
     if rows:
         what = f"{owner.name} whose {entity.name} are missing here: {len(rows)}"
-        found.wrong(what, rows, number=len(rows), error=True)
+        found.wrong(what, rows[:20], number=len(rows), error=True)
+        ids = ", ".join(str(row[owner.key]) for row in rows)
+        found.sql.append(
+            f"SELECT {owner.key}, count(*) FROM public.{entity.table_name}"  # noqa: S608
+            f" WHERE deleted_at IS NULL AND {owner.key} IN ({ids}) GROUP BY {owner.key};"
+        )
     return found
 
 

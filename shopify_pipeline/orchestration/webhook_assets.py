@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import sqlalchemy as sa
 
 from shopify_pipeline.admin_api import AdminApi, AdminApiError, check_access
+from shopify_pipeline.orchestration.checks_results import Judgement
 from shopify_pipeline.orchestration.resources import ShopifyPipeline
 from shopify_pipeline.orchestration.specs import OPERATIONS, OWNERS, WEBHOOK_INBOX_KEY
 from shopify_pipeline.settings import Settings
 from shopify_pipeline.sync.context import credentials_of
+from shopify_pipeline.warehouse.checks.offenders import find
 from shopify_pipeline.warehouse.database import Database
+from shopify_pipeline.webhooks import offenders
 from shopify_pipeline.webhooks.applying import notice
-from shopify_pipeline.webhooks.letters import Backlog, backlog, dead_deliveries
+from shopify_pipeline.webhooks.letters import Backlog, backlog
 from shopify_pipeline.webhooks.receiver import PATH
-from shopify_pipeline.webhooks.statements import STATEMENTS
 from shopify_pipeline.webhooks.subscriptions import receiver_address, register, standing
 
 LATE_SECONDS = 60
@@ -80,81 +83,91 @@ def webhook_checks(shopify: ShopifyPipeline) -> Iterator[dg.AssetCheckResult]:
 def inbox_results(database: Database) -> Iterator[dg.AssetCheckResult]:
     """What the checks of the inbox say now."""
     now = backlog(database)
-    yield _age_result(now)
-    dead = dead_deliveries(database, limit=20)
-    rows = "".join(
-        f"\n| {one.id} | {one.topic} | {one.attempts} | {_cell(one.last_error)} |" for one in dead
-    )
-    yield dg.AssetCheckResult(
-        passed=now.dead == 0,
-        asset_key=WEBHOOK_INBOX.key,
-        check_name=INBOX_CHECKS[1].name,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=(
-            f"{now.dead} webhooks are dead. `shopify-pipeline webhooks dead` lists them, "
-            "`… replay` tries them again."
-            if now.dead
-            else "None is dead."
-        ),
-        metadata={
-            "dead": now.dead,
-            "first": dg.MetadataValue.md(f"| id | topic | attempts | error |\n|-|-|-|-|{rows}"),
-        },
-    )
     with database.transaction() as connection:
-        requests = connection.exec_driver_sql(STATEMENTS["open_privacy_requests"]).all()
-        notices = connection.exec_driver_sql(STATEMENTS["recent_notices"]).all()
-    yield dg.AssetCheckResult(
-        passed=not requests,
-        asset_key=WEBHOOK_INBOX.key,
-        check_name=INBOX_CHECKS[2].name,
-        severity=_severity(error=any(one.is_overdue for one in requests)),
-        description=(
-            f"{len(requests)} requests wait, the first until {requests[0].due_at:%Y-%m-%d}. "
-            "`shopify-pipeline webhooks privacy` lists them, `… export` answers one."
-            if requests
-            else "None is open."
-        ),
-        metadata={"open": len(requests)},
-    )
-    yield dg.AssetCheckResult(
-        passed=not notices,
-        asset_key=WEBHOOK_INBOX.key,
-        check_name=INBOX_CHECKS[3].name,
-        severity=_severity(error=any(one.kind == "app_uninstalled" for one in notices)),
-        description="; ".join(
-            f"{one.kind.replace('_', ' ')} at {one.noticed_at:%Y-%m-%d %H:%M} UTC"
-            for one in notices
-        )
-        or "Nothing was heard of.",
-    )
+        judged = [
+            _emptied(connection, now),
+            _alive(connection, now),
+            _answered(connection),
+            _installed(connection),
+        ]
+    for found, spec in zip(judged, INBOX_CHECKS, strict=True):
+        yield found.result(WEBHOOK_INBOX.key, spec.name)
 
 
-def _severity(*, error: bool) -> dg.AssetCheckSeverity:
-    return dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN
-
-
-def _age_result(now: Backlog) -> dg.AssetCheckResult:
+def _emptied(connection: sa.Connection, now: Backlog) -> Judgement:
     oldest = now.oldest_seconds or 0.0
-    return dg.AssetCheckResult(
-        passed=oldest <= LATE_SECONDS,
-        asset_key=WEBHOOK_INBOX.key,
-        check_name=INBOX_CHECKS[0].name,
-        severity=_severity(error=oldest > STUCK_SECONDS),
-        description=(
-            f"{now.pending} webhooks wait, the oldest for {oldest:.0f} s; {now.workers} workers."
-        ),
-        metadata={"pending": now.pending, "oldest_seconds": oldest, "workers": now.workers},
+    found = Judgement(
+        numbers={"pending": now.pending, "oldest_seconds": oldest, "workers": now.workers}
     )
+    said = f"{now.pending} webhooks wait, the oldest for {oldest:.0f} s; {now.workers} workers."
+    if oldest <= LATE_SECONDS:
+        found.remark(said)
+        return found
+    waiting = find(connection, offenders.waiting())
+    found.sql.append(waiting.sql)
+    found.wrong(said, number=max(waiting.number, 1), error=oldest > STUCK_SECONDS)
+    found.tables.append(("webhooks that wait", waiting.first))
+    return found
+
+
+def _alive(connection: sa.Connection, now: Backlog) -> Judgement:
+    found = Judgement(numbers={"dead": now.dead})
+    dead = find(connection, offenders.dead())
+    if not dead:
+        found.remark("None is dead.")
+        return found
+    found.sql.append(dead.sql)
+    found.wrong(
+        f"{dead.number} webhooks are dead. `shopify-pipeline webhooks dead` lists them, "
+        "`… replay` tries them again.",
+        number=dead.number,
+        error=False,
+    )
+    found.tables.append(("webhooks that are dead", dead.first))
+    return found
+
+
+def _answered(connection: sa.Connection) -> Judgement:
+    waiting = find(connection, offenders.unanswered())
+    found = Judgement(numbers={"open": waiting.number})
+    if not waiting:
+        found.remark("None is open.")
+        return found
+    due_at = waiting.first[0]["due_at"]
+    overdue = due_at < connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    found.sql.append(waiting.sql)
+    found.wrong(
+        f"{waiting.number} requests wait, the first until {due_at:%Y-%m-%d}. "
+        "`shopify-pipeline webhooks privacy` lists them, `… export` answers one.",
+        number=waiting.number,
+        error=overdue,
+    )
+    found.tables.append(("requests that wait", waiting.first))
+    return found
+
+
+def _installed(connection: sa.Connection) -> Judgement:
+    notices = find(connection, offenders.app_notices())
+    found = Judgement()
+    if not notices:
+        found.remark("Nothing was heard of.")
+        return found
+    found.sql.append(notices.sql)
+    latest = {one["kind"]: one["noticed_at"] for one in notices.first}
+    for kind, at in latest.items():
+        found.wrong(
+            f"{kind.replace('_', ' ')} at {at:%Y-%m-%d %H.%M} UTC", error=kind == "app_uninstalled"
+        )
+    found.tables.append(("notices", notices.first))
+    return found
 
 
 def subscriptions_result(settings: Settings, database: Database) -> dg.AssetCheckResult:
     """Compare the store's subscriptions with ours, and make anew what is missing."""
+    found = Judgement()
     if not settings.shopify_webhook_url:
-        return _subscriptions(
-            passed=True,
-            description="SHOPIFY_WEBHOOK_URL is not set: nothing is expected of the store.",
-        )
+        found.remark("SHOPIFY_WEBHOOK_URL is not set: nothing is expected of the store.")
+        return found.result(WEBHOOK_INBOX.key, SUBSCRIPTIONS_CHECK.name)
     # A check must not hold its run for as long as a pull may wait.
     api = AdminApi(
         shop=settings.shopify_shop,
@@ -164,54 +177,46 @@ def subscriptions_result(settings: Settings, database: Database) -> dg.AssetChec
         retry_budget_seconds=PATIENCE_SECONDS,
     )
     try:
-        return _mended(api, settings.shopify_webhook_url, database)
+        _mend(found, api, settings.shopify_webhook_url, database)
     except AdminApiError as error:
-        return _subscriptions(passed=False, description=f"The store could not be asked: {error}")
+        found.wrong(f"The store could not be asked: {error}", error=False)
     finally:
         api.close()
+    return found.result(WEBHOOK_INBOX.key, SUBSCRIPTIONS_CHECK.name)
 
 
-def _mended(api: AdminApi, url: str, database: Database) -> dg.AssetCheckResult:
+def _mend(found: Judgement, api: AdminApi, url: str, database: Database) -> None:
     address = receiver_address(url, PATH)
     scopes = check_access(api, required_scopes=()).scopes
-    found = standing(api, address, scopes=scopes)
-    if found.is_whole:
-        return _subscriptions(
-            passed=True,
-            description=f"{len(found.present)} topics lead here.",
-            present=len(found.present),
-            left_out=", ".join(found.left_out),
-        )
+    now = standing(api, address, scopes=scopes)
+    found.numbers["present"] = len(now.present)
+    if now.left_out:
+        found.remark(f"left out for want of a scope: {', '.join(now.left_out)}")
+    if now.is_whole:
+        found.remark(f"{len(now.present)} topics lead here.")
+        return
     done = register(api, address, scopes=scopes)
+    topics = {
+        **dict.fromkeys(now.missing, "was missing"),
+        **dict.fromkeys((one.topic for one in now.elsewhere), "led elsewhere"),
+    }
     with database.transaction() as connection:
-        topics = [*found.missing, *(one.topic for one in found.elsewhere)]
-        notice(connection, "subscriptions_dropped", {"topics": topics, "refused": done.refused})
-    return _subscriptions(
-        passed=False,
+        notice(connection, "subscriptions_dropped", {"topics": [*topics], "refused": done.refused})
+    found.numbers |= {"missing": len(now.missing), "elsewhere": len(now.elsewhere)}
+    found.wrong(
+        f"{len(now.missing)} subscriptions were missing and {len(now.elsewhere)} led "
+        f"elsewhere; {len(done.created) + len(done.moved)} of them were mended. Webhooks of "
+        "the time between are not lost: the hourly pull reads what changed. "
+        "`shopify-pipeline webhooks list` shows all subscriptions.",
+        number=len(topics),
         error=bool(done.refused),
-        description=(
-            f"{len(found.missing)} subscriptions were missing and {len(found.elsewhere)} led "
-            f"elsewhere; {len(done.created) + len(done.moved)} of them were mended. Webhooks of "
-            "the time between are not lost: the hourly pull reads what changed."
-        ),
-        missing=", ".join(found.missing),
-        elsewhere=", ".join(one.topic for one in found.elsewhere),
-        refused=str(done.refused),
     )
-
-
-def _subscriptions(
-    *, passed: bool, description: str, error: bool = False, **metadata: str | int
-) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=passed,
-        asset_key=WEBHOOK_INBOX.key,
-        check_name=SUBSCRIPTIONS_CHECK.name,
-        severity=_severity(error=error),
-        description=description,
-        metadata=metadata,
-    )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")[:200]
+    rows = [
+        {
+            "topic": topic,
+            "subscription": was,
+            "now": f"refused: {done.refused[topic]}" if topic in done.refused else "leads here",
+        }
+        for topic, was in topics.items()
+    ]
+    found.tables.append(("subscriptions that differed", rows))

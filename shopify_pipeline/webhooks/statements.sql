@@ -288,16 +288,3 @@ SELECT
 FROM claimed
 GROUP BY relation
 ORDER BY relation
-
--- name: recent_notices
-SELECT kind, max(noticed_at) AS noticed_at, count(*) AS times
-FROM shopify_internal.webhook_notices
-WHERE kind IN ('app_uninstalled', 'app_scopes_update') AND noticed_at > now() - interval '1 day'
-GROUP BY kind
-ORDER BY kind
-
--- name: open_privacy_requests
-SELECT id, kind, customer_id, due_at, due_at < now() AS is_overdue
-FROM shopify_internal.privacy_requests
-WHERE done_at IS NULL
-ORDER BY due_at

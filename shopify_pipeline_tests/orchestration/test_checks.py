@@ -259,6 +259,27 @@ def test_a_check_fails_when_its_thing_is_broken(
     assert failed(found) == expected, {name: found[name].description for name in failed(found)}
     for name in expected:
         assert number(found[name], "offenders") >= 1
+        if name.endswith((".row_counts", ".freshness")):
+            metadata = found[name].metadata or {}
+            assert any(isinstance(value, dg.TableMetadataValue) for value in metadata.values())
+            runs_as_it_stands(database, metadata["see_more"])
+
+
+def runs_as_it_stands(database: str, see_more: object) -> None:
+    assert isinstance(see_more, dg.MarkdownMetadataValue)
+    query = str(see_more.value).removeprefix("```sql\n").removesuffix("\n```")
+    with sql(database) as connection:
+        assert connection.execute(query.encode()).description
+
+
+def test_variants_of_a_large_store_are_counted_once_a_day(
+    shopify: ShopifyPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shopify_pipeline.orchestration.checks_store.COUNTED_HOURLY", 10)
+    found = results(shopify)["product_variants.row_counts"]
+    assert found.passed
+    assert "here" not in (found.metadata or {})
+    assert "daily" in str(found.description)
 
 
 def test_a_migration_that_is_not_applied_is_told(shopify: ShopifyPipeline, database: str) -> None:

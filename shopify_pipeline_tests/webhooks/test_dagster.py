@@ -153,6 +153,18 @@ def test_the_inboxs_checks_are_reported_when_they_change(
     assert not tick(webhook_activity, pipeline, second.cursor).asset_events
 
 
+def tables(check: dg.AssetCheckEvaluation) -> list[dict[str, Any]]:
+    """The rows of the tables in a check's metadata."""
+    values = [v for v in check.metadata.values() if isinstance(v, dg.TableMetadataValue)]
+    return [dict(record.data) for value in values for record in value.records]
+
+
+def see_more(shop: Shop, check: dg.AssetCheckEvaluation) -> list[dict[str, Any]]:
+    """What the check's SQL to see more finds, run as it stands."""
+    query = str(check.metadata["see_more"].value).removeprefix("```sql\n").removesuffix("\n```")
+    return shop.connection.execute(query.encode()).fetchall()
+
+
 def run_checks(pipeline: ShopifyPipeline) -> dict[str, dg.AssetCheckEvaluation]:
     """Run the checks as a job does."""
     job = dg.define_asset_job("checks", selection=dg.AssetSelection.checks(webhook_checks))
@@ -184,6 +196,12 @@ def test_checks_tell_of_age_dead_letters_and_an_unreachable_store(
     assert not found["no_dead_deliveries"].passed
     assert found["no_dead_deliveries"].severity is dg.AssetCheckSeverity.WARN
     assert not found["inbox_is_emptied"].passed
+    assert [row["id"] for row in tables(found["no_dead_deliveries"])] == [str(broken)]
+    assert [row["id"] for row in see_more(shop, found["no_dead_deliveries"])] == [broken]
+    [waiting] = tables(found["inbox_is_emptied"])
+    assert waiting["topic"] == "orders/create"
+    assert [str(row["id"]) for row in see_more(shop, found["inbox_is_emptied"])] == [waiting["id"]]
+    assert found["inbox_is_emptied"].metadata["offenders"].value == 1
     assert found["inbox_is_emptied"].metadata["oldest_seconds"].value == pytest.approx(
         timedelta(hours=1).total_seconds(), abs=60
     )
@@ -228,6 +246,10 @@ def test_dropped_subscriptions_are_made_anew_and_told_of_once(
     assert first.severity is dg.AssetCheckSeverity.WARN
     (notice,) = shop.rows("SELECT * FROM shopify_internal.webhook_notices")
     assert notice["kind"] == "subscriptions_dropped"
+    listed = tables(first)
+    assert {"topic": "ORDERS_CREATE", "subscription": "was missing", "now": "leads here"} in listed
+    assert first.metadata["offenders"].value == len(listed)
+    assert "webhooks list" in str(first.description)
     assert run_checks(pipeline)["subscriptions_lead_here"].passed
 
 
@@ -239,6 +261,12 @@ def test_open_requests_and_a_lost_app_fail_their_checks(
     batches.process_next()
     found = run_checks(pipeline)
     assert not found["privacy_requests_are_answered"].passed
+    [request] = tables(found["privacy_requests_are_answered"])
+    assert (request["customer_id"], request["kind"]) == ("7", "customers/data_request")
+    assert len(see_more(shop, found["privacy_requests_are_answered"])) == 1
+    assert [row["kind"] for row in see_more(shop, found["app_is_installed"])] == [
+        "app_scopes_update"
+    ]
     assert not found["app_is_installed"].passed
     assert found["app_is_installed"].severity is dg.AssetCheckSeverity.WARN
     shop.deliver("app/uninstalled", {"id": 1})
