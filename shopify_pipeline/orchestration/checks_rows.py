@@ -17,7 +17,8 @@ from shopify_pipeline.sync.reconcile_suspects import (
     tally,
 )
 from shopify_pipeline.warehouse import checkpoints
-from shopify_pipeline.warehouse.checks import families, nulls, rows, structure
+from shopify_pipeline.warehouse.checks import catalog, families, nulls, rows, structure
+from shopify_pipeline.warehouse.checks.offenders import SHOWN
 
 HOUR = timedelta(hours=1)
 LATE = timedelta(minutes=100)
@@ -178,16 +179,43 @@ def freshness(tools: Bench, entity: Entity) -> Judgement:
 
 
 def schema(tools: Bench, entity: Entity) -> Judgement:
-    """Fail where table and model differ; warn of migrations not applied."""
+    """Fail where table and model or migrations differ; warn of migrations not applied."""
     found = Judgement()
     with tools.database.transaction() as connection:
         drift = structure.drift(connection, entity.table)
         unapplied = structure.unapplied(connection)
+        differences = catalog.differences(connection)
     for line in drift:
         found.wrong(line, error=True)
     for line in unapplied:
         found.wrong(line, error=False)
+    name = f"public.{entity.table_name}"
+    # Its columns were compared with the model.
+    others = [d for d in differences if d.relation == name and not d.object.startswith("column ")]
+    _differing(found, others, error=not unapplied)
     return found
+
+
+def other_schema(tools: Bench, _: Entity) -> Judgement:
+    """Fail where views, internal tables and functions are not those of the migrations."""
+    found = Judgement()
+    tables = {f"public.{entity.table_name}" for entity in ENTITIES.values()}
+    with tools.database.transaction() as connection:
+        unapplied = structure.unapplied(connection)
+        differences = catalog.differences(connection)
+    found.numbers["migrations not applied"] = len(unapplied)
+    _differing(found, [d for d in differences if d.relation not in tables], error=not unapplied)
+    return found
+
+
+def _differing(found: Judgement, differences: list[catalog.Difference], *, error: bool) -> None:
+    """What the files that are not applied will make may be missing until they are."""
+    for one in differences[:SHOWN]:
+        found.wrong(str(one), error=error)
+    if (rest := len(differences) - SHOWN) > 0:
+        found.wrong(f"and {rest} more", number=rest, error=error)
+    if differences:
+        found.tables.append(("objects that differ", [vars(one) for one in differences[:SHOWN]]))
 
 
 def _is_root(entity: Entity) -> bool:
@@ -209,7 +237,10 @@ def _has_words(entity: Entity) -> bool:
 ROW_CHECKS: tuple[Check, ...] = (
     Check(
         name="schema",
-        looks_for="Columns, types, keys and migrations are those of the models.",
+        looks_for=(
+            "Columns, types and keys are those of the models, indexes and constraints those that "
+            "the migrations make, and all of these are applied."
+        ),
         evaluate=schema,
     ),
     Check(
@@ -266,5 +297,15 @@ ROW_CHECKS: tuple[Check, ...] = (
     ),
 )
 """Those of every hour; those in `WHOLE_TABLE` look at all rows once a day."""
+
+OTHER_SCHEMA = Check(
+    name="schema_of_the_rest",
+    looks_for=(
+        "The views, and the pipeline's own tables, indexes, constraints and functions, are those "
+        "that the migrations make. What others added is left to them."
+    ),
+    evaluate=other_schema,
+)
+"""Of no table of the store."""
 
 WHOLE_TABLE = ("unique_keys", "links", "children", "timestamps", "status_words", "empty_values")

@@ -6,8 +6,9 @@ from dataclasses import replace
 import dagster as dg
 
 from shopify_pipeline.entities import ENTITIES, ROOTS, Entity
+from shopify_pipeline.orchestration.assets import REFRESH_QUEUE
 from shopify_pipeline.orchestration.checks_bench import Bench, Check, bench, evaluated
-from shopify_pipeline.orchestration.checks_rows import ROW_CHECKS, WHOLE_TABLE
+from shopify_pipeline.orchestration.checks_rows import OTHER_SCHEMA, ROW_CHECKS, WHOLE_TABLE
 from shopify_pipeline.orchestration.checks_store import ACCESS_CHECKS, STORE_CHECKS
 from shopify_pipeline.orchestration.reread import BACKGROUND_POOL
 from shopify_pipeline.orchestration.resources import ShopifyPipeline
@@ -40,6 +41,7 @@ def _planned(checks: Sequence[Check]) -> Planned:
 HOURLY: Planned = _planned([*ROW_CHECKS, *STORE_CHECKS]) | {
     dg.AssetCheckKey(ADMIN_API.key, check.name): (check, ROOTS[0]) for check in ACCESS_CHECKS
 }
+HOURLY[dg.AssetCheckKey(REFRESH_QUEUE, OTHER_SCHEMA.name)] = (OTHER_SCHEMA, ROOTS[0])
 DAILY: Planned = _planned(
     [
         replace(check, name=f"{check.name}{OF_ALL_ROWS}", blocking=lambda _: False)

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from shopify_pipeline.entities import ENTITIES, ROOTS
+from shopify_pipeline.orchestration.assets import REFRESH_QUEUE
 from shopify_pipeline.orchestration.checks_bench import bench, evaluated
 from shopify_pipeline.orchestration.checks_results import COULD_NOT
 from shopify_pipeline.orchestration.checks_store import months_of_support
@@ -232,6 +233,15 @@ BROKEN: list[tuple[str, dict[str, dg.AssetCheckSeverity]]] = [
     (
         "ALTER TABLE shopify_orders DROP CONSTRAINT shopify_orders_customer_id_fkey",
         {"orders.schema": ERROR},
+    ),
+    (
+        "DROP INDEX shopify_orders_synced_at_idx",
+        {"orders.schema": ERROR},
+    ),
+    (
+        ("DROP VIEW shopify_revenue_by_day; DROP INDEX shopify_internal.webhook_inbox_pending_idx;"
+        " CREATE INDEX theirs ON shopify_orders (name)"),
+        {"refresh_queue.schema_of_the_rest": ERROR},
     ),
     (
         ("ALTER TABLE shopify_customers DROP CONSTRAINT shopify_customers_shopify_customer_id_key;"
@@ -460,7 +470,7 @@ def test_the_checks_run_in_a_job_as_one_step_each(
     specs = [dg.AssetSpec(asset_key(entity)) for entity in ENTITIES.values()]
     job = dg.define_asset_job("checks", selection=dg.AssetSelection.checks(*[*HOURLY, *DAILY]))
     defs = dg.Definitions(
-        assets=[ADMIN_API, *specs],
+        assets=[ADMIN_API, dg.AssetSpec(REFRESH_QUEUE), *specs],
         asset_checks=TABLE_CHECKS,
         jobs=[job],
         resources={"shopify": shopify},
