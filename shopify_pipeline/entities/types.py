@@ -78,7 +78,7 @@ def _remembered(field: Callable[[Any], str]) -> Callable[[Any], str]:
 def _usual_id(value: Any) -> str:
     if value.startswith("gid://"):
         value = value.rpartition("/")[2]
-    if not (value.isascii() and value.isdigit() and len(value) < 19):
+    if not (value.isascii() and value.isdigit() and len(value) < 19) or value[0] == "0":
         raise UnusualError
     return str(value)
 

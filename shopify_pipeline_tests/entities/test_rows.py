@@ -2,10 +2,11 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
+import sqlalchemy as sa
 from graphql import (
     GraphQLEnumType,
     GraphQLNonNull,
@@ -14,13 +15,26 @@ from graphql import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from shopify_pipeline.entities import ENTITIES, Entity, MalformedRecordError
 from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.entities.orders import Order
 from shopify_pipeline.entities.row import Read
+from shopify_pipeline.entities.types import (
+    Flag,
+    Id,
+    Integer,
+    Money,
+    Reference,
+    Tags,
+    Text,
+    Timestamp,
+    Word,
+    usual,
+)
 from shopify_pipeline.sync.families import _ESCAPE
-from shopify_pipeline.warehouse.copying import lines_of
+from shopify_pipeline.warehouse.copying import _field_of, lines_of
 from shopify_pipeline.warehouse.rows import RowSet
 from shopify_pipeline_tests.reference import needs_reference, recordings, schema
 from shopify_pipeline_tests.truth import expected_value
@@ -100,10 +114,40 @@ def test_every_node_that_the_schema_allows_becomes_its_row(entity: Entity, data:
         assert getattr(row, column) == expected_value(value, column, entity), column
 
 
-ODD: st.SearchStrategy[Any] = st.sampled_from([
+ODD_VALUES = [
     None, "", " ", 0, -1, 1.5, True, [], {}, "x", "1_0", "NaN", "1e400", "2026-01-01", "É", "٣",
     "2026-13-01T00:00:00Z", "2026-01-01T00:00:00+02:00", str(2**63), 2**31, ["a", 1], "gid://x/1?y",
-])  # fmt: skip
+]  # fmt: skip
+
+ODD = st.sampled_from(ODD_VALUES)
+
+NEARLY_USUAL = [
+    "2026-01-31T00:00:00Z", "2026-01-31T00:00:00", "2026-01-31T00:00:00.5Z", "2026-02-30T00:00:00Z",
+    "2026-01-31 00:00:00Z", "2026-01-31T25:00:00Z", "12.50", "-0.00", "1.", ".5", "+1", "1" * 31,
+    str(2**63 - 1), -(2**31), "007", "A_WORD", "a\tb\\c\n", "a\0b", ["a,\"b\"", ""], [None],
+]  # fmt: skip
+
+
+KINDS = {"Flag": Flag, "Id": Id, "Integer": Integer, "Money": Money, "Reference": Reference,
+         "Tags": Tags, "Text": Text, "Timestamp": Timestamp, "Word": Word}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [*ODD_VALUES[1:], *NEARLY_USUAL], ids=repr)
+def test_the_usual_form_of_a_value_is_what_pydantic_reads_or_is_left_to_it(
+    kind: str, value: Any
+) -> None:
+    try:
+        field = usual(KINDS[kind])(value)
+    except NOT_USUAL:
+        return
+    adapter: TypeAdapter[Any] = TypeAdapter(KINDS[kind])
+    read = adapter.validate_python(value)
+    if kind in {"Money", "Timestamp"}:
+        assert adapter.validate_python(field) == read
+        return
+    (column,) = (m for m in get_args(KINDS[kind])[1:] if isinstance(m, sa.types.TypeEngine))
+    assert field == _field_of(column)(read)
 
 
 @needs_reference
