@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import orjson
 import psycopg
 import pytest
 
@@ -137,20 +138,19 @@ def test_families_torn_apart_in_the_file_come_together(
     assert parked(database_url) == 0
 
 
-@pytest.mark.parametrize("backward", [False, True])
-def test_no_family_is_torn_by_a_total_that_leaves_lines_out(
-    store: SimulatedStore, sync: SyncContext, *, backward: bool
-) -> None:
-    assert [node for node in truth(store.url, ORDERS) if node["edited"]]
+def test_no_family_is_torn_by_a_total_that_leaves_lines_out(sync: SyncContext) -> None:
     _, operation = ended_operation(sync)
     assert operation.result_url is not None
-    lines = httpx.get(operation.result_url).content.splitlines()
+    nodes = [orjson.loads(line) for line in httpx.get(operation.result_url).iter_lines()]
+    for node in nodes:
+        if node.get("edited"):
+            node["subtotalLineItemsQuantity"] -= 1
+    assert any(node.get("edited") for node in nodes)
     reader = FamilyReader(ORDERS, observed_at=operation.created_at, omit=frozenset())
     together = families.Families(reader)
     # Children far from their parents: a family is whole when it has as many as it says.
-    lines = lines[::-1] if backward else lines
-    for line in sorted(lines, key=lambda line: b"__parentId" in line):
-        together.add([line])
+    for node in sorted(nodes, key=lambda node: "__parentId" in node):
+        together.add([orjson.dumps(node)])
     assert len(together.take_whole()) > together.roots / 2
     assert together.torn == []
 
