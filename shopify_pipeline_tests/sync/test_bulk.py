@@ -28,7 +28,7 @@ from shopify_pipeline.sync.window_read import ShortfallError
 from shopify_pipeline.warehouse import bulk_parking
 from shopify_pipeline_tests.simulated import SimulatedStore
 from shopify_pipeline_tests.sync.conftest import OpenSync, everything, pull_all, settings_for
-from shopify_pipeline_tests.truth import differences, truth
+from shopify_pipeline_tests.truth import differences
 
 ORDERS = ENTITIES["orders"]
 
