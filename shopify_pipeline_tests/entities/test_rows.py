@@ -114,14 +114,14 @@ def test_every_node_that_the_schema_allows_becomes_its_row(entity: Entity, data:
         assert getattr(row, column) == expected_value(value, column, entity), column
 
 
-ODD_VALUES = [
+ODD_VALUES: list[Any] = [
     None, "", " ", 0, -1, 1.5, True, [], {}, "x", "1_0", "NaN", "1e400", "2026-01-01", "É", "٣",
     "2026-13-01T00:00:00Z", "2026-01-01T00:00:00+02:00", str(2**63), 2**31, ["a", 1], "gid://x/1?y",
 ]  # fmt: skip
 
 ODD = st.sampled_from(ODD_VALUES)
 
-NEARLY_USUAL = [
+NEARLY_USUAL: list[Any] = [
     "2026-01-31T00:00:00Z", "2026-01-31T00:00:00", "2026-01-31T00:00:00.5Z", "2026-02-30T00:00:00Z",
     "2026-01-31 00:00:00Z", "2026-01-31T25:00:00Z", "12.50", "-0.00", "1.", ".5", "+1", "1" * 31,
     str(2**63 - 1), -(2**31), "007", "A_WORD", "a\tb\\c\n", "a\0b", ["a,\"b\"", ""], [None],
