@@ -116,6 +116,7 @@ class Batches:
         return [
             Claimed(
                 id=row.id,
+                shop=row.shop,
                 topic=row.topic,
                 received_at=row.received_at,
                 triggered_at=row.triggered_at,

@@ -6,6 +6,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import orjson
+
 from shopify_pipeline.webhooks.topics import COMPLIANCE
 
 TOPIC = re.compile(r"[a-z][a-z0-9_.]{0,99}(/[a-z0-9_]{1,100})?")
@@ -82,8 +84,8 @@ def read_delivery(headers: ShopifyHeaders, body: bytes, *, shop: str) -> Deliver
     """What was delivered, from the headers and the raw, verified body.
 
     The signature does not cover the headers: they are checked against the shop that we serve.
-    Compliance deliveries have come without shop or version; there the shop is taken to be ours,
-    and a missing id is replaced by the body's digest.
+    Compliance deliveries have come without shop or version; there the body must name no other
+    shop, and that of `shop/redact`, which erases everything, must name ours.
 
     Raises:
         UnusableHeadersError: topic, shop or id are missing or malformed, or the shop is another.
@@ -94,9 +96,9 @@ def read_delivery(headers: ShopifyHeaders, body: bytes, *, shop: str) -> Deliver
     if not TOPIC.fullmatch(topic):
         raise UnusableHeadersError("X-Shopify-Topic is malformed")
     domain = headers.get(b"shop-domain")
-    if domain is None and topic not in COMPLIANCE:
-        raise UnusableHeadersError("X-Shopify-Shop-Domain is missing")
-    if domain is not None and domain.lower() != shop:
+    if domain is None:
+        _check_body(body, topic, shop)
+    elif domain.lower() != shop:
         raise UnusableHeadersError("X-Shopify-Shop-Domain is not the shop that this serves")
     webhook_id = headers.get(b"webhook-id")
     if webhook_id is None and topic in COMPLIANCE:
@@ -115,6 +117,25 @@ def read_delivery(headers: ShopifyHeaders, body: bytes, *, shop: str) -> Deliver
         is_test=(headers.get(b"test") or "").lower() == "true",
         body=body,
     )
+
+
+def _check_body(body: bytes, topic: str, shop: str) -> None:
+    """Refuse a delivery without a header of the shop, unless its verified body may do instead."""
+    if topic not in COMPLIANCE:
+        raise UnusableHeadersError("X-Shopify-Shop-Domain is missing")
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        content = None
+    if not isinstance(content, dict):
+        raise UnusableHeadersError("X-Shopify-Shop-Domain is missing, and the body is no object")
+    named = content.get("shop_domain")
+    if named is None and topic != "shop/redact":
+        return
+    if not isinstance(named, str) or named.lower() != shop:
+        raise UnusableHeadersError(
+            "X-Shopify-Shop-Domain is missing, and the body does not name the shop that this serves"
+        )
 
 
 def _token(value: str | None) -> str | None:

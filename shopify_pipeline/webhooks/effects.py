@@ -20,7 +20,7 @@ class MalformedBodyError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """A delivery that a worker holds."""
+    """A delivery that a worker holds; `shop` is the one that its headers were checked against."""
 
     id: int
     topic: str
@@ -29,6 +29,7 @@ class Claimed:
     is_test: bool
     attempts: int
     body: bytes
+    shop: str | None = None
 
     @property
     def seen_at(self) -> datetime:

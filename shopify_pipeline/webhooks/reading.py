@@ -200,6 +200,10 @@ def _read_notice(
 def _read_privacy(
     topic: Topic, claimed: Claimed, body: dict[str, Any], _omit: frozenset[str]
 ) -> Effects:
+    # The signature covers the body alone: what it says of the shop weighs more than the headers.
+    shop = body.get("shop_domain")
+    if None not in (shop, claimed.shop) and str(shop).lower() != claimed.shop:
+        raise MalformedBodyError("the request names another shop")
     customer = body.get("customer") or {}
     customer_id = _number(customer["id"]) if customer.get("id") is not None else None
     if topic.header != "shop/redact" and customer_id is None:

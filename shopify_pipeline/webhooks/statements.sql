@@ -34,7 +34,7 @@ SELECT
    WHERE beaten_at > now() - interval '30 seconds') AS workers
 
 -- name: claim
-SELECT id, topic, received_at, triggered_at, is_test, attempts, body_slot, body_bytes
+SELECT id, shop, topic, received_at, triggered_at, is_test, attempts, body_slot, body_bytes
 FROM shopify_internal.webhook_inbox
 WHERE state = 'pending' AND next_attempt_at <= now()
 ORDER BY next_attempt_at, id
@@ -42,7 +42,7 @@ LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED
 
 -- name: claim_these
-SELECT id, topic, received_at, triggered_at, is_test, attempts, body_slot, body_bytes
+SELECT id, shop, topic, received_at, triggered_at, is_test, attempts, body_slot, body_bytes
 FROM shopify_internal.webhook_inbox
 WHERE state = 'pending' AND id = ANY(%(ids)s)
 ORDER BY id

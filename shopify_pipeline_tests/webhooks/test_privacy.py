@@ -117,6 +117,21 @@ def test_the_redaction_of_a_shop_erases_everybody(shop: Shop, batches: Batches) 
     assert shop.order(1)["total_price"] == Decimal("21.60")
 
 
+@pytest.mark.parametrize("topic", ["shop/redact", "customers/redact"])
+def test_a_redaction_whose_body_names_another_shop_erases_nothing_and_is_seen(
+    shop: Shop, batches: Batches, topic: str
+) -> None:
+    shop.deliver("customers/create", customer(7, NOW))
+    batches.process_next()
+    number = shop.deliver(topic, {**redaction(), "shop_domain": "another.myshopify.com"})
+    for _ in range(batches.max_attempts):
+        shop.connection.execute("UPDATE shopify_internal.webhook_inbox SET next_attempt_at = now()")
+        batches.process_next()
+    assert shop.states()[number] == "dead"
+    assert shop.customer(7)["email"] == "customer7@example.com"
+    assert not shop.rows("SELECT * FROM shopify_internal.privacy_requests")
+
+
 def test_a_data_request_waits_until_it_is_exported(
     shop: Shop, batches: Batches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

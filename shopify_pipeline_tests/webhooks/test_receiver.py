@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from shopify_pipeline.webhooks.receiver import PATH
-from shopify_pipeline_tests.webhooks.conftest import Sender, headers_of
+from shopify_pipeline_tests.webhooks.conftest import SHOP, Sender, headers_of
 
 
 def test_a_signed_webhook_is_stored_byte_for_byte(sender: Sender) -> None:
@@ -110,6 +110,27 @@ def test_a_compliance_delivery_may_lack_shop_version_and_id(sender: Sender) -> N
     assert len(sender.stored()) == 1
     wrong = sender.post("customers/redact", {}, x_shopify_shop_domain="another.myshopify.com")
     assert wrong.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("topic", "body", "status"),
+    [
+        ("shop/redact", {"shop_id": 1, "shop_domain": SHOP.upper()}, 200),
+        ("shop/redact", {"shop_id": 2, "shop_domain": "another.myshopify.com"}, 400),
+        ("shop/redact", {"shop_id": 2}, 400),
+        ("shop/redact", {"shop_domain": [SHOP]}, 400),
+        ("customers/redact", {"customer": {"id": 7}, "shop_domain": SHOP}, 200),
+        ("customers/redact", {"shop_domain": "another.myshopify.com"}, 400),
+        ("customers/data_request", {"shop_domain": 1}, 400),
+        ("customers/data_request", b"not json", 400),
+        ("customers/redact", [], 400),
+    ],
+)
+def test_without_its_header_the_shop_of_a_compliance_delivery_is_read_from_the_body(
+    sender: Sender, topic: str, body: Any, status: int
+) -> None:
+    assert sender.post(topic, body, x_shopify_shop_domain=None).status_code == status
+    assert len(sender.stored()) == (status == 200)
 
 
 def test_an_unknown_topic_is_stored(sender: Sender) -> None:
