@@ -112,6 +112,26 @@ def test_a_compliance_delivery_may_lack_shop_version_and_id(sender: Sender) -> N
     assert wrong.status_code == 400
 
 
+def test_the_same_compliance_body_at_another_time_is_another_delivery(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(triggered_at: str | None) -> int:
+        answer = sender.post(
+            "shop/redact",
+            {"shop_id": 1, "shop_domain": SHOP},
+            x_shopify_webhook_id=None,
+            x_shopify_triggered_at=triggered_at,
+        )
+        assert answer.is_success
+        return len(sender.stored())
+
+    times = ["2026-11-20T10:00:00Z", "2026-11-20T10:00:00Z", "2026-11-25T10:00:00Z"]
+    assert [send(time) for time in times] == [1, 1, 2]
+    days = iter(["2026-11-20", "2026-11-20", "2026-11-25"])
+    monkeypatch.setattr("shopify_pipeline.webhooks.delivery._today", lambda: next(days))
+    assert [send(None) for _ in range(3)] == [3, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("topic", "body", "status"),
     [
