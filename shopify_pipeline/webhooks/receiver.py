@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -29,6 +30,7 @@ PATH = "/webhooks/shopify"
 
 
 TAKEN = Response()
+HEADERS = {405: {"Allow": "POST"}, 408: {"Connection": "close"}}
 
 
 class _RefusedError(Exception):
@@ -73,6 +75,7 @@ class Receiver:
         self._body_seconds = body_seconds
         self._most_reading = reading_bytes
         self._reading = 0
+        self._readers: dict[asyncio.Task[Any], float] = {}
 
     def application(self) -> ASGIApp:
         """The ASGI application, which opens and closes the inbox with its lifespan."""
@@ -102,8 +105,9 @@ class Receiver:
         except _RefusedError as refused:
             outcome = str(refused.status)
             log.info("Refused a webhook with %s: %s", refused.status, refused.reason)
-            allow = {"Allow": "POST"} if refused.status == 405 else None
-            response = PlainTextResponse(refused.reason, refused.status, allow)
+            response = PlainTextResponse(
+                refused.reason, refused.status, HEADERS.get(refused.status)
+            )
         except InboxUnavailableError:
             outcome = "503"
             response = PlainTextResponse("Not stored; send it again.", 503, {"Retry-After": "5"})
@@ -138,45 +142,62 @@ class Receiver:
         return is_new
 
     async def _body(self, headers: ShopifyHeaders, receive: Receive) -> bytes:
-        """The raw body, read once and no further than the cap."""
+        """The raw body, read once, in time, and no further than the cap."""
         announced = headers.raw(b"content-length")
         if announced.isdigit() and int(announced[:19]) > self._max_body:
             raise self._too_long()
-        first = await receive()
-        if first["type"] == "http.disconnect":
-            raise _GoneError
-        body: bytes = first.get("body", b"")
-        if len(body) > self._max_body:
-            raise self._too_long()
-        if not first.get("more_body", False):
-            return body
-        return await self._rest(body, receive)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - ASGI servers run a request as a task
+        self._readers[task] = time.monotonic()
+        try:
+            first = await receive()
+            if first["type"] == "http.disconnect":
+                raise _GoneError
+            body: bytes = first.get("body", b"")
+            if len(body) > self._max_body:
+                raise self._too_long()
+            if not first.get("more_body", False):
+                return body
+            return await self._rest(body, receive)
+        except asyncio.CancelledError:
+            # Ours if the sweeper took it out; the server may want it to end all the same.
+            if task in self._readers or task.uncancel() > 0:
+                raise
+            raise _RefusedError(408, "The body came too slowly.") from None
+        finally:
+            self._readers.pop(task, None)
+
+    async def _sweep(self) -> None:
+        """Give up on bodies that do not come; cheaper than a timer for each."""
+        while True:
+            await asyncio.sleep(self._body_seconds / 10)
+            overdue = time.monotonic() - self._body_seconds
+            for task in [task for task, since in self._readers.items() if since < overdue]:
+                del self._readers[task]
+                task.cancel()
 
     def _too_long(self) -> _RefusedError:
         return _RefusedError(413, f"The body is longer than {self._max_body} bytes.")
 
     async def _rest(self, body: bytes, receive: Receive) -> bytes:
-        """The body whose first part was read, in time and within what may be read at once."""
+        """The body whose first part was read, within what may be read at once."""
         parts = [body]
         length = len(body)
         self._reading += length
         try:
-            async with asyncio.timeout(self._body_seconds):
-                more = True
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _GoneError
-                    parts.append(message.get("body", b""))
-                    length += len(parts[-1])
-                    self._reading += len(parts[-1])
-                    if length > self._max_body:
-                        raise self._too_long()
-                    if self._reading > self._most_reading:
-                        raise InboxUnavailableError
-                    more = message.get("more_body", False)
-        except TimeoutError:
-            raise _RefusedError(408, "The body came too slowly.") from None
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _GoneError
+                parts.append(message.get("body", b""))
+                length += len(parts[-1])
+                self._reading += len(parts[-1])
+                if length > self._max_body:
+                    raise self._too_long()
+                if self._reading > self._most_reading:
+                    raise InboxUnavailableError
+                more = message.get("more_body", False)
         finally:
             self._reading -= length
         return b"".join(parts)
@@ -200,9 +221,11 @@ class Receiver:
     @asynccontextmanager
     async def _lifespan(self, _application: Starlette) -> AsyncIterator[None]:
         await self._inbox.open()
+        sweeper = asyncio.create_task(self._sweep(), name="body-sweeper")
         try:
             yield
         finally:
+            sweeper.cancel()
             await self._inbox.close()
 
 

@@ -11,6 +11,9 @@ from shopify_pipeline.webhooks.inbox import Inbox
 from shopify_pipeline.webhooks.metrics import Metrics
 from shopify_pipeline.webhooks.receiver import Receiver
 
+GRACE_SECONDS = 5
+"""What was accepted is answered within the inbox's 3.5 s; longer only a body is waited for."""
+
 COLLECTOR_THRESHOLDS = (50_000, 20, 20)
 """How many new objects, and rounds of each generation, go by between collections of garbage."""
 
@@ -73,6 +76,6 @@ def server(app: ASGIApp, *, trusted_proxies: str = "127.0.0.1") -> uvicorn.Serve
             forwarded_allow_ips=trusted_proxies,
             limit_concurrency=2000,
             timeout_keep_alive=30,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
