@@ -3,7 +3,7 @@
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from shopify_pipeline.warehouse.merge import MergeCounts
 from shopify_pipeline.warehouse.relink import relink
 from shopify_pipeline.webhooks.applying import apply_effects, notice
 from shopify_pipeline.webhooks.effects import Claimed, Effects, MalformedBodyError
-from shopify_pipeline.webhooks.reading import effects_of, refresh_of
+from shopify_pipeline.webhooks.reading import effects_of, refresh_of, subject_of
 from shopify_pipeline.webhooks.redaction import without_redacted
 from shopify_pipeline.webhooks.statements import STATEMENTS
 
@@ -145,6 +145,8 @@ class Batches:
         if read:
             connection.exec_driver_sql(STATEMENTS["finish"], _finished(read))
         report.counts = apply_effects(connection, effects)
+        # Nothing finds the personal data in what nobody reads: it is not kept.
+        erased += [one.id for one, found in read if found.skipped is not None]
         if erased:
             connection.exec_driver_sql(STATEMENTS["erase_these_bodies"], {"ids": erased})
         report.done = len(effects)
@@ -162,8 +164,9 @@ class Batches:
     def _note_failure(self, connection: sa.Connection, one: Claimed, reason: str) -> None:
         """Put a delivery off, or declare it dead; what it was about is read from the API."""
         log.warning("Webhook %d (%s) failed: %s", one.id, one.topic, reason)
+        values = {"id": one.id, "why": reason[:2000], "most": self.max_attempts}
         state = connection.exec_driver_sql(
-            STATEMENTS["fail"], {"id": one.id, "why": reason[:2000], "most": self.max_attempts}
+            STATEMENTS["fail"], {**values, **asdict(subject_of(one))}
         ).scalar()
         if state == "dead":
             notice(connection, "webhook_dead", {"delivery": one.id, "topic": one.topic})

@@ -38,6 +38,15 @@ class Claimed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a body is about, and the customer whose personal data it may hold, as far as known."""
+
+    entity: str | None = None
+    shopify_id: int | None = None
+    customer_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PartialRow:
     """Columns of one row that a body carries; those of its children, by the child's entity."""
 

@@ -10,6 +10,7 @@ from shopify_pipeline.entities import ENTITIES, Entity
 from shopify_pipeline.warehouse import refresh_queue
 from shopify_pipeline.webhooks.effects import PrivacyRequest
 from shopify_pipeline.webhooks.statements import STATEMENTS
+from shopify_pipeline.webhooks.topics import COMPLIANCE
 
 ERASING = (
     "erase_bodies",
@@ -69,7 +70,11 @@ def erase_customer(
     The rows stay, with their numbers and amounts, so that sums stay right. Bodies of webhooks
     about them go; the link to a profile is released.
     """
-    values = {"customer_id": customer_id, "order_ids": list(order_ids)}
+    values = {
+        "customer_id": customer_id,
+        "order_ids": list(order_ids),
+        "compliance": sorted(COMPLIANCE),
+    }
     erased = {
         "shopify_customers": _erase(connection, ENTITIES["customers"], [customer_id]),
         "shopify_orders": _erase(connection, ENTITIES["orders"], order_ids),

@@ -15,6 +15,7 @@ from shopify_pipeline.webhooks.effects import (
     PartialRow,
     PrivacyRequest,
     Refresh,
+    Subject,
     TagChange,
 )
 from shopify_pipeline.webhooks.topics import TOPICS, Handling, Topic
@@ -52,11 +53,26 @@ def refresh_of(claimed: Claimed) -> Refresh | None:
     topic = TOPICS.get(claimed.topic)
     if topic is None or topic.entity is None or claimed.is_test:
         return None
+    number = subject_of(claimed).shopify_id
+    return None if number is None else _refresh(topic, claimed, number)
+
+
+def subject_of(claimed: Claimed) -> Subject:
+    """What even a body that cannot be applied says of its subject, so that redactions find it."""
+    topic = TOPICS.get(claimed.topic)
+    entity = topic.entity if topic else None
     try:
-        number = _number(_at(orjson.loads(claimed.body), topic.id_path))
-    except (orjson.JSONDecodeError, MalformedBodyError, KeyError, TypeError):
-        return None
-    return _refresh(topic, claimed, number)
+        body = orjson.loads(claimed.body)
+    except orjson.JSONDecodeError:
+        return Subject(entity=entity)
+    number = _readable(body, topic.id_path) if topic and entity else None
+    paths = (("customer", "id"), ("customer_id",), ("customerId",))
+    customers = [number] if entity == "customers" else [_readable(body, path) for path in paths]
+    return Subject(
+        entity=entity,
+        shopify_id=number,
+        customer_id=next((found for found in customers if found is not None), None),
+    )
 
 
 def _read_row(
@@ -303,6 +319,13 @@ def _at(body: Any, path: tuple[str, ...]) -> Any:
     for step in path:
         body = body[step]
     return body
+
+
+def _readable(body: Any, path: tuple[str, ...]) -> int | None:
+    try:
+        return _number(_at(body, path))
+    except (MalformedBodyError, KeyError, TypeError):
+        return None
 
 
 def _number(value: object) -> int:

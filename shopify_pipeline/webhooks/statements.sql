@@ -71,7 +71,8 @@ SET
   last_error = %(why)s,
   state = CASE WHEN attempts + 1 >= %(most)s THEN 'dead' ELSE 'pending' END,
   finished_at = CASE WHEN attempts + 1 >= %(most)s THEN now() END,
-  next_attempt_at = now() + least(2 ^ attempts, 3600) * interval '1 second'
+  next_attempt_at = now() + least(2 ^ attempts, 3600) * interval '1 second',
+  entity = %(entity)s, shopify_id = %(shopify_id)s, customer_id = %(customer_id)s
 WHERE id = %(id)s AND state = 'pending'
 RETURNING state
 
@@ -119,10 +120,42 @@ FROM shopify_internal.privacy_requests
 WHERE kind = 'customers/redact' AND done_at > now() - interval '2 days'
 
 -- name: erase_bodies
+-- What failed goes too, and is not tried again without its body; where nobody could read whom it
+-- is about, it goes if the customer's number stands in it anywhere. Requests about privacy that
+-- failed are still to be carried out. What another worker holds is left to `erase_again`.
+WITH failed AS (
+  SELECT i.id
+  FROM shopify_internal.webhook_inbox AS i
+  JOIN shopify_internal.webhook_bodies AS b ON b.slot = i.body_slot AND b.inbox_id = i.id
+  WHERE i.state IN ('pending', 'dead') AND i.topic <> ALL(%(compliance)s)
+    AND (
+      i.customer_id = %(customer_id)s
+      OR (i.entity = 'orders' AND i.shopify_id = ANY(%(order_ids)s))
+      OR (
+        i.attempts > 0 AND i.customer_id IS NULL AND i.entity IS DISTINCT FROM 'products'
+        AND encode(b.body, 'escape') ~ format('\m%%s\M', %(customer_id)s::bigint)
+      )
+    )
+  FOR UPDATE OF i SKIP LOCKED
+),
+skipped AS (
+  UPDATE shopify_internal.webhook_inbox
+  SET state = 'skipped', finished_at = now(), last_error = 'erased by customers/redact'
+  WHERE id IN (SELECT id FROM failed)
+)
 DELETE FROM shopify_internal.webhook_bodies AS b
 USING shopify_internal.webhook_inbox AS i
 WHERE b.slot = i.body_slot AND b.inbox_id = i.id
-  AND (i.customer_id = %(customer_id)s OR (i.entity = 'orders' AND i.shopify_id = ANY(%(order_ids)s)))
+  AND (
+    i.id IN (SELECT id FROM failed)
+    OR (
+      i.state IN ('done', 'skipped')
+      AND (
+        i.customer_id = %(customer_id)s
+        OR (i.entity = 'orders' AND i.shopify_id = ANY(%(order_ids)s))
+      )
+    )
+  )
 
 -- name: erase_these_bodies
 DELETE FROM shopify_internal.webhook_bodies AS b

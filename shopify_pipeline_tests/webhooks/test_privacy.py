@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from shopify_pipeline.webhooks.batch import Batches
 from shopify_pipeline.webhooks.command import webhooks
+from shopify_pipeline.webhooks.letters import replay
 from shopify_pipeline.webhooks.privacy import export_customer
 from shopify_pipeline_tests.webhooks.bodies import customer, order
 from shopify_pipeline_tests.webhooks.inbox import NOW, Shop
@@ -117,6 +118,76 @@ def test_the_redaction_of_a_shop_erases_everybody(shop: Shop, batches: Batches) 
     assert shop.order(1)["total_price"] == Decimal("21.60")
 
 
+def fail(shop: Shop, batches: Batches, times: int) -> None:
+    """Process what is there so often, without waiting for the next attempt."""
+    for _ in range(times):
+        shop.connection.execute("UPDATE shopify_internal.webhook_inbox SET next_attempt_at = now()")
+        batches.process_next()
+
+
+@pytest.mark.parametrize("attempts", [1, 3], ids=["failed", "dead"])
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [
+        ("customers/update", {**customer(7, NOW, last_name="Secret"), "updated_at": "soon"}),
+        ("orders/create", order(5, NOW, name="Secret", customer={"id": 7}, total_price_set="x")),
+        ("orders/create", order(1, NOW, name="Secret", customer=None, total_price_set="x")),
+        ("customer.tags_added", {"customerId": "gid://shopify/Customer/7", "tags": "Secret"}),
+        ("customers/update", b'{"id":7,"email":"Secret'),
+        ("orders/create", b'\x00\xff{"customer":{"id":7},"email":"Secret"'),
+    ],
+    ids=["customer", "order", "guest", "event", "broken customer", "broken order"],
+)
+def test_a_redaction_erases_bodies_that_could_not_be_applied(
+    shop: Shop, batches: Batches, topic: str, body: Any, attempts: int
+) -> None:
+    number = shop.deliver(topic, body)
+    fail(shop, batches, attempts)
+    assert shop.states()[number] == ("dead" if attempts == 3 else "pending")
+    shop.deliver("customers/redact", redaction(1), at=NOW + SECOND)
+    batches.process_next()
+    assert "Secret" not in everything(shop)
+    # It can't be tried any more, nor wait for it.
+    assert shop.states()[number] == "skipped"
+
+
+def test_a_redaction_leaves_what_failed_of_others_and_other_requests_to_be_tried_again(
+    shop: Shop, batches: Batches
+) -> None:
+    shop.connection.execute("ALTER TABLE shopify_orders ADD CONSTRAINT odd CHECK (false) NOT VALID")
+    other = shop.deliver("orders/create", order(8, NOW, customer={"id": 8}))
+    unread = shop.deliver("orders/create", b'{"customer":{"id":78}')
+    request = shop.deliver(
+        "customers/redact", {**redaction(2), "shop_domain": "another.myshopify.com"}
+    )
+    fail(shop, batches, 3)
+    shop.deliver("customers/redact", redaction(1), at=NOW + SECOND)
+    batches.process_next()
+    assert {shop.states()[number] for number in (other, unread, request)} == {"dead"}
+    shop.connection.execute("ALTER TABLE shopify_orders DROP CONSTRAINT odd")
+    assert replay(batches.database, [other, unread, request]) == 3
+    batches.process_next()
+    assert shop.order(8)["email"] == "buyer8@example.com"
+
+
+def test_a_redaction_of_one_attempt_finds_what_fails_beside_it(
+    shop: Shop, batches: Batches
+) -> None:
+    shop.deliver("customers/update", {**customer(7, NOW, last_name="Secret"), "updated_at": "soon"})
+    shop.deliver("customers/redact", redaction(1), at=NOW + SECOND)
+    batches.process_next()
+    assert "Secret" not in everything(shop)
+
+
+def test_bodies_of_what_is_skipped_are_not_kept(shop: Shop, batches: Batches) -> None:
+    shop.deliver("checkouts/create", {"id": 5, "email": "Secret"})
+    shop.deliver("customers/create", customer(7, NOW, last_name="Secret"), is_test=True)
+    kept = shop.deliver("customers/create", customer(8, NOW))
+    batches.process_next()
+    bodies = shop.rows("SELECT inbox_id FROM shopify_internal.webhook_bodies")
+    assert [row["inbox_id"] for row in bodies] == [kept]
+
+
 @pytest.mark.parametrize("topic", ["shop/redact", "customers/redact"])
 def test_a_redaction_whose_body_names_another_shop_erases_nothing_and_is_seen(
     shop: Shop, batches: Batches, topic: str
@@ -124,9 +195,7 @@ def test_a_redaction_whose_body_names_another_shop_erases_nothing_and_is_seen(
     shop.deliver("customers/create", customer(7, NOW))
     batches.process_next()
     number = shop.deliver(topic, {**redaction(), "shop_domain": "another.myshopify.com"})
-    for _ in range(batches.max_attempts):
-        shop.connection.execute("UPDATE shopify_internal.webhook_inbox SET next_attempt_at = now()")
-        batches.process_next()
+    fail(shop, batches, 3)
     assert shop.states()[number] == "dead"
     assert shop.customer(7)["email"] == "customer7@example.com"
     assert not shop.rows("SELECT * FROM shopify_internal.privacy_requests")
