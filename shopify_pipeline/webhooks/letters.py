@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from shopify_pipeline.warehouse.database import Database
 from shopify_pipeline.webhooks.statements import STATEMENTS
+from shopify_pipeline.webhooks.topics import COMPLIANCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +47,16 @@ def replay(
     """Make deliveries pending again, as if they had just come; return how many.
 
     All in one of the states, or those of `ids` among them. One whose body was pruned stays as it
-    is. Replaying what was done is harmless: an older body never wins.
+    is, and so does a request about privacy that is not dead. Replaying what was done is harmless:
+    an older body never wins.
     """
 
     def work(connection: sa.Connection) -> int:
-        values = {"ids": None if ids is None else sorted(ids), "states": sorted(states)}
+        values = {
+            "ids": None if ids is None else sorted(ids),
+            "states": sorted(states),
+            "compliance": sorted(COMPLIANCE),
+        }
         count = connection.exec_driver_sql(STATEMENTS["replay"], values).rowcount
         connection.exec_driver_sql(STATEMENTS["wake"], {"word": ""})
         return count

@@ -1,6 +1,6 @@
 """Requests about personal data: recorded, exported, erased; the ledger of them is kept."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import orjson
@@ -109,9 +109,18 @@ def erase_again(connection: sa.Connection) -> int:
 
 
 def export_customer(connection: sa.Connection, customer_id: int) -> dict[str, Any]:
-    """Return every row that we hold about a customer, by table, for a data request."""
+    """Return every row that we hold about a customer, by table, for a data request.
+
+    That includes the orders that its requests name: those it made as a guest hold no customer.
+    """
     customers, orders, items = (ENTITIES[n] for n in ("customers", "orders", "order_items"))
-    of_customer = orders.table.sql.c.shopify_customer_id == customer_id
+    requested = connection.exec_driver_sql(
+        STATEMENTS["orders_requested"], {"customer_id": customer_id}
+    ).scalars()
+    of_customer = sa.or_(
+        orders.table.sql.c.shopify_customer_id == customer_id,
+        _is_one_of(orders.table.sql.c[orders.key], requested),
+    )
     order_ids = sa.select(orders.table.sql.c[orders.key]).where(of_customer)
     chosen = {
         customers: customers.table.sql.c[customers.key] == customer_id,
@@ -154,6 +163,10 @@ def _erase(connection: sa.Connection, entity: Entity, ids: Collection[int] | Non
         .where(sa.or_(*(table.c[name].is_not(None) for name in names)))
     )
     if ids is not None:
-        wanted = sa.bindparam("ids", sorted(ids), type_=sa.ARRAY(sa.BigInteger))
-        statement = statement.where(table.c[entity.key] == sa.any_(wanted))
+        statement = statement.where(_is_one_of(table.c[entity.key], ids))
     return connection.execute(statement).rowcount
+
+
+def _is_one_of(column: sa.ColumnElement[Any], ids: Iterable[int]) -> sa.ColumnElement[bool]:
+    wanted = sa.bindparam("ids", sorted(ids), type_=sa.ARRAY(sa.BigInteger))
+    return column == sa.any_(wanted)

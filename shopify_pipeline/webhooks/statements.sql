@@ -106,7 +106,9 @@ INSERT INTO shopify_internal.privacy_requests
 VALUES
   (%(kind)s, %(delivery_id)s, %(request_id)s, %(customer_id)s, %(order_ids)s, %(requested_at)s,
    %(due_at)s, CASE WHEN %(is_done)s THEN now() END, %(erased)s::jsonb)
-ON CONFLICT (delivery_id) DO UPDATE SET done_at = excluded.done_at, erased = excluded.erased
+ON CONFLICT (delivery_id) DO UPDATE SET
+  done_at = coalesce(privacy_requests.done_at, excluded.done_at),
+  erased = coalesce(privacy_requests.erased, excluded.erased)
 
 -- name: redacted
 SELECT customer_id, order_ids, requested_at
@@ -234,6 +236,11 @@ ORDER BY id
 UPDATE shopify_internal.privacy_requests SET done_at = now()
 WHERE kind = 'customers/data_request' AND customer_id = %(customer_id)s AND done_at IS NULL
 
+-- name: orders_requested
+SELECT DISTINCT unnest(order_ids)
+FROM shopify_internal.privacy_requests
+WHERE kind = 'customers/data_request' AND customer_id = %(customer_id)s
+
 -- name: deliveries_of_customer
 SELECT topic, received_at FROM shopify_internal.webhook_inbox
 WHERE customer_id = %(customer_id)s ORDER BY received_at
@@ -260,11 +267,14 @@ ORDER BY id
 LIMIT %(limit)s
 
 -- name: replay
+-- Requests about privacy only where they are dead: one that was carried out would erase what came
+-- after it.
 UPDATE shopify_internal.webhook_inbox AS i
 SET state = 'pending', attempts = 0, next_attempt_at = now(), finished_at = NULL, last_error = NULL
 FROM shopify_internal.webhook_bodies AS b
 WHERE b.slot = i.body_slot AND b.inbox_id = i.id
-  AND i.state = ANY(%(states)s) AND (%(ids)s::bigint[] IS NULL OR i.id = ANY(%(ids)s::bigint[]))
+  AND i.state = ANY(%(states)s) AND (i.state = 'dead' OR i.topic <> ALL(%(compliance)s))
+  AND (%(ids)s::bigint[] IS NULL OR i.id = ANY(%(ids)s::bigint[]))
 
 -- name: wake
 SELECT pg_notify('shopify_webhooks', %(word)s)

@@ -13,7 +13,7 @@ from shopify_pipeline.webhooks.batch import Batches
 from shopify_pipeline.webhooks.command import webhooks
 from shopify_pipeline.webhooks.letters import replay
 from shopify_pipeline.webhooks.privacy import export_customer
-from shopify_pipeline_tests.webhooks.bodies import customer, order
+from shopify_pipeline_tests.webhooks.bodies import customer, order, product
 from shopify_pipeline_tests.webhooks.inbox import NOW, Shop
 
 SECOND = timedelta(seconds=1)
@@ -242,3 +242,64 @@ def test_an_export_holds_the_rows_of_that_customer_alone(shop: Shop, batches: Ba
     assert [row["shopify_order_id"] for row in found["shopify_orders"]] == [7]
     assert {row["shopify_order_id"] for row in found["shopify_order_items"]} == {7}
     assert [row["topic"] for row in found["webhooks"]] == ["customers/create", "orders/create"]
+
+
+def test_an_export_holds_the_orders_that_a_data_request_names(shop: Shop, batches: Batches) -> None:
+    shop.deliver("orders/create", order(1, NOW, customer=None))
+    shop.deliver("orders/create", order(2, NOW, customer={"id": 7}))
+    shop.deliver("orders/create", order(3, NOW, customer=None))
+    for number, requested in ((7, [1, 99]), (8, [3])):
+        request = {"customer": {"id": number}, "orders_requested": requested}
+        shop.deliver("customers/data_request", request)
+    batches.process_next()
+    with batches.database.transaction() as connection:
+        found = export_customer(connection, 7)
+    assert {row["shopify_order_id"] for row in found["shopify_orders"]} == {1, 2}
+    assert {row["shopify_order_id"] for row in found["shopify_order_items"]} == {1, 2}
+
+
+def test_replaying_everything_repeats_no_request_that_was_carried_out(
+    shop: Shop, batches: Batches
+) -> None:
+    answered = shop.deliver("customers/data_request", {"customer": {"id": 8}})
+    erased = shop.deliver("customers/redact", {"customer": {"id": 7}})
+    done = shop.deliver("products/create", product(5, NOW))
+    batches.process_next()
+    shop.connection.execute("UPDATE shopify_internal.privacy_requests SET done_at = now()")
+    requests = shop.rows("SELECT * FROM shopify_internal.privacy_requests ORDER BY id")
+    shop.deliver("customers/create", customer(7, NOW + SECOND), at=NOW + SECOND)
+    batches.process_next()
+    # The bodies of redactions go with them; were they kept, they were not replayed either.
+    shop.connection.execute(
+        "INSERT INTO shopify_internal.webhook_bodies SELECT body_slot, id, %s "
+        "FROM shopify_internal.webhook_inbox WHERE id = %s ON CONFLICT DO NOTHING",
+        [b'{"customer":{"id":7}}', erased],
+    )
+    replay(batches.database, None, states=("dead", "done", "skipped"))
+    states = shop.states()
+    assert (states[answered], states[erased], states[done]) == ("done", "done", "pending")
+    batches.process_next()
+    assert shop.rows("SELECT * FROM shopify_internal.privacy_requests ORDER BY id") == requests
+    assert shop.customer(7)["first_name"] == "Ada"
+
+
+def test_a_request_that_is_carried_out_again_stays_answered(shop: Shop, batches: Batches) -> None:
+    number = shop.deliver("customers/data_request", {"customer": {"id": 7}})
+    batches.process_next()
+    shop.connection.execute("UPDATE shopify_internal.privacy_requests SET done_at = %s", [NOW])
+    shop.connection.execute("UPDATE shopify_internal.webhook_inbox SET state = 'pending'")
+    assert batches.process_these([number]).done == 1
+    (request,) = shop.rows("SELECT * FROM shopify_internal.privacy_requests")
+    assert request["done_at"] == NOW
+
+
+def test_a_dead_request_is_replayed_and_carried_out(shop: Shop, batches: Batches) -> None:
+    shop.deliver("customers/create", customer(7, NOW))
+    batches.process_next()
+    number = shop.deliver("customers/redact", redaction(), at=NOW + SECOND)
+    shop.connection.execute(
+        "UPDATE shopify_internal.webhook_inbox SET state = 'dead' WHERE id = %s", [number]
+    )
+    assert replay(batches.database, [number]) == 1
+    batches.process_next()
+    assert shop.customer(7)["email"] is None
