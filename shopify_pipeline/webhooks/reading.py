@@ -1,6 +1,6 @@
 """What one webhook's body means for the tables, worked out without a database."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, get_args
 
@@ -40,8 +40,8 @@ def effects_of(claimed: Claimed, *, omit: frozenset[str] = frozenset()) -> Effec
         raise MalformedBodyError("the body is not a JSON object")
     try:
         return _READERS[topic.handling](topic, claimed, body, omit)
-    except MalformedRecordError as error:
-        raise MalformedBodyError(str(error)) from None
+    except OverflowError:
+        raise MalformedBodyError("a moment lies beyond the calendar") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedBodyError(
             f"a field is missing or of a wrong kind ({type(error).__name__})"
@@ -188,7 +188,10 @@ def _read_bulk(
     completed = body.get("completed_at")
     try:
         completed_at = datetime.fromisoformat(completed) if completed else None
-    except (TypeError, ValueError):
+        completed_at = (
+            completed_at.astimezone(UTC) if completed_at and completed_at.tzinfo else None
+        )
+    except (TypeError, ValueError, OverflowError):
         completed_at = None
     return Effects(
         finished=[
@@ -196,7 +199,7 @@ def _read_bulk(
                 "gid": gid,
                 "status": status.lower(),
                 "error_code": str(error_code).lower() if error_code else None,
-                "completed_at": completed_at if completed_at and completed_at.tzinfo else None,
+                "completed_at": completed_at,
             }
         ]
     )
@@ -267,7 +270,12 @@ def _carried(
         raise MalformedBodyError(f"an item of {entity.name} is not an object")
     if isinstance(body.get("id"), bool):
         raise MalformedBodyError("an id is not a number of Shopify's")
-    values = entity.row.from_webhook(topic, _without_empty(entity, body), owner=owner)
+    try:
+        values = entity.row.from_webhook(topic, _without_empty(entity, body), owner=owner)
+    except MalformedRecordError as error:
+        # It names the record by its id, and a body may have anything there.
+        _, _, wrong = str(error).partition(f" {body.get('id')}: ")
+        raise MalformedBodyError(f"{entity.row.__name__} in {topic}: {wrong}") from None
     if not values.get(entity.key):
         raise MalformedBodyError(f"a record of {entity.name} has no id")
     return {name: value for name, value in values.items() if f"{entity.name}.{name}" not in omit}

@@ -285,6 +285,64 @@ def test_a_failing_body_is_isolated_retried_and_then_dead(
     assert notice["detail"] == {"delivery": bad, "topic": topic}
 
 
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [
+        ("customers/update", {**customer(9, NOW), "id": "ada@example.com"}),
+        ("customers/update", {**customer(9, NOW), "id": "ada@example.com: /9", "updated_at": "x"}),
+        ("customers/update", {**customer(9, NOW), "updated_at": "ada@example.com"}),
+        ("orders/create", {**order(9, NOW), "line_items": [{"id": ["ada@example.com"]}]}),
+        ("orders/create", {**order(9, NOW), "id": {"ada@example.com": 1}}),
+        ("customers/purchasing_summary", {"customerId": "ada@example.com"}),
+        (
+            "customers/purchasing_summary",
+            {"customerId": 9, "id": "ada@example.com", "numberOfOrders": "x"},
+        ),
+    ],
+)
+def test_no_value_of_a_body_stands_in_its_error_or_the_log(
+    shop: Shop, batches: Batches, caplog: pytest.LogCaptureFixture, topic: str, body: Any
+) -> None:
+    number = shop.deliver(topic, body)
+    assert batches.process_next().failed == 1
+    (row,) = shop.rows("SELECT * FROM shopify_internal.webhook_inbox WHERE id = %s", number)
+    assert row["last_error"]
+    assert "ada" not in row["last_error"]
+    assert "ada" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("field", "moment"),
+    [
+        ("updated_at", "9999-12-31T23:59:59-12:00"),
+        ("updated_at", "0001-01-01T00:00:00+14:00"),
+        ("created_at", "9999-12-31T23:59:59-12:00"),
+    ],
+)
+def test_a_moment_beyond_the_calendar_is_malformed_and_splits_no_batch(
+    shop: Shop, batches: Batches, caplog: pytest.LogCaptureFixture, field: str, moment: str
+) -> None:
+    number = shop.deliver("customers/update", {**customer(9, NOW), field: moment})
+    for other in range(20, 24):
+        shop.deliver("customers/update", customer(other, NOW))
+    report = batches.process_next()
+    assert (report.done, report.failed) == (4, 1)
+    assert shop.states()[number] == "pending"
+    assert "split" not in caplog.text
+
+
+def test_a_bulk_operation_that_ended_beyond_the_calendar_has_no_end(
+    shop: Shop, batches: Batches
+) -> None:
+    finished = {"admin_graphql_api_id": "gid://shopify/BulkOperation/1", "status": "completed"}
+    shop.deliver(
+        "bulk_operations/finish", {**finished, "completed_at": "9999-12-31T23:59:59-12:00"}
+    )
+    assert batches.process_next().done == 1
+    (row,) = shop.rows("SELECT * FROM shopify_internal.finished_bulk_operations")
+    assert row["completed_at"] is None
+
+
 def test_a_row_that_the_database_refuses_takes_no_other_with_it(
     shop: Shop, batches: Batches
 ) -> None:
