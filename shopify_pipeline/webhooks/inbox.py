@@ -160,7 +160,7 @@ class Inbox:
             self._change_up(+1)
             try:
                 await self._commit_groups(connection)
-            except (psycopg.Error, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - nobody would take a committer's place
                 log.warning("A connection to the inbox was lost: %s", _why(error))
                 complained = True
             finally:
@@ -187,7 +187,12 @@ class Inbox:
                     await asyncio.wait_for(self._arrived.wait(), self._ping)
             group = self._take_group()
             if group:
-                await self._commit(connection, group)
+                try:
+                    await self._commit(connection, group)
+                except BaseException:
+                    # Also those behind one on which the connection broke: they are in no list now.
+                    self._fail(group)
+                    raise
             elif self._closing:
                 return
             elif not self._arrived.is_set():
@@ -197,7 +202,7 @@ class Inbox:
     async def _commit(
         self, connection: psycopg.AsyncConnection[Any], group: list[_Waiting]
     ) -> None:
-        """Commit a group and settle it; raise only what ends the connection."""
+        """Commit a group and settle it; what is raised ends the connection, some still waiting."""
         unique = {waiting.key: waiting for waiting in group}
         ordered = [unique[key] for key in sorted(unique)]
         try:
