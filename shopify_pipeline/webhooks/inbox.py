@@ -22,6 +22,10 @@ BLOCK = 1000
 """Numbers that the sequence of deliveries gives out at a time."""
 
 
+BACKLOG_SECONDS = 2
+"""How old an answer about the backlog may be."""
+
+
 class InboxUnavailableError(Exception):
     """A delivery is not known to be stored: Shopify must send it again."""
 
@@ -82,6 +86,9 @@ class Inbox:
         self._committers: list[asyncio.Task[None]] = []
         self._sweeper: asyncio.Task[None] | None = None
         self._closing = False
+        self._backlog: dict[str, float] = {}
+        self._backlog_until = -float("inf")
+        self._asking = asyncio.Lock()
 
     @property
     def is_up(self) -> bool:
@@ -122,9 +129,20 @@ class Inbox:
         return await waiting.stored
 
     async def backlog(self) -> dict[str, float]:
-        """What waits in the inbox, for /metrics; empty while the database is away."""
+        """What waits in the inbox, for /metrics; empty while the database is away.
+
+        Anyone may ask on a public port: all share one connection, and an answer for a while.
+        """
         if not self.is_up:
             return {}
+        loop = asyncio.get_running_loop()
+        async with self._asking:
+            if loop.time() >= self._backlog_until:
+                self._backlog = await self._ask_backlog()
+                self._backlog_until = loop.time() + BACKLOG_SECONDS
+        return self._backlog
+
+    async def _ask_backlog(self) -> dict[str, float]:
         try:
             async with (
                 asyncio.timeout(self._timeout),
