@@ -34,6 +34,8 @@ LINK_SECONDS = 30
 LINK_PROFILES_SECONDS = 10
 LINK_OVERLAP = timedelta(seconds=30)
 PRUNE_SECONDS = 600
+LEAVING_SECONDS = 5
+"""How long all that goes on beside the inbox may take to end, once the worker is to stop."""
 REFRESH_LIMIT = 200
 REFRESH_PAUSE_SECONDS = 0.5
 REFRESH_LEAVE = 0.3
@@ -67,11 +69,13 @@ class Worker:
             omit=self._settings.shopify_omit_columns,
             max_attempts=self._settings.webhook_max_attempts,
         )
-        sides = [threading.Thread(target=self._beat, args=(database,), name="heartbeat")]
-        sides.append(threading.Thread(target=self._prune, args=(database,), name="pruning"))
-        sides.append(threading.Thread(target=self._link, args=(database,), name="linking"))
+        sides = [
+            _side("heartbeat", self._beat, database),
+            _side("pruning", self._prune, database),
+            _side("linking", self._link, database),
+        ]
         if self._refreshing:
-            sides.append(threading.Thread(target=self._refresh, name="refreshing"))
+            sides.append(_side("refreshing", self._refresh))
         for side in sides:
             side.start()
         try:
@@ -82,8 +86,9 @@ class Worker:
                 self._work(database, batches, wakeup)
         finally:
             self._stopping.set()
+            until = time.monotonic() + LEAVING_SECONDS
             for side in sides:
-                side.join(10)
+                side.join(max(0.0, until - time.monotonic()))
             _quietly(lambda: self._leave(database))
             database.close()
 
@@ -184,6 +189,15 @@ class Worker:
             # Fewer than the limit: the queue is empty, or the bucket down to the others' share.
             if report.refreshed + report.deleted + report.unsettled < REFRESH_LIMIT:
                 self._stopping.wait(REFRESH_PAUSE_SECONDS)
+
+
+def _side(name: str, work: Callable[..., None], *arguments: object) -> threading.Thread:
+    """A thread that ends with the process.
+
+    One that waits for Shopify sleeps for minutes. Its transactions are rolled back, and what it
+    had claimed stays in the refresh queue and is due again when the lease ends.
+    """
+    return threading.Thread(target=work, args=arguments, name=name, daemon=True)
 
 
 def drain(database: Database, batches: Batches, *, seconds: float) -> BatchReport:
