@@ -1,8 +1,10 @@
 """Reads again, by their ids, the records in the refresh queue; an id that is gone is confirmed."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 
 import sqlalchemy as sa
 
@@ -42,35 +44,40 @@ def drain_refresh_queue(
     limit: int | None = None,
     leave: float = 0.0,
 ) -> RefreshReport:
-    """Read what is due in the queue, urgent ids first, and merge it as complete reads.
+    """Read what is due in the queue, and merge it as complete reads.
 
-    Stops after `limit` ids, or when less than the share `leave` of the API's bucket is left for
-    others. May run in several places at once: each id is leased to one of them.
+    Urgent ids of all tables go first; then each table has its turn, a batch at a time. Stops after
+    `limit` ids, or when less than the share `leave` of the API's bucket is left for others. May run
+    in several places at once: each id is leased to one of them.
 
     Raises:
         AdminApiError: Shopify could not be read; leased ids come back after the lease.
     """
     report = RefreshReport()
-    left = limit
-    for one in ENTITIES.values():
-        if entity is not None and one.name != entity:
-            continue
-        while left is None or left > 0:
-            size = BATCH if left is None else min(BATCH, left)
-            claimed = _claim(sync, one, size)
+    left = inf if limit is None else limit
+    wanted = [one for one in ENTITIES.values() if entity in {None, one.name}]
+    for urgent_only in (True, False):
+        turns = deque(wanted)
+        while turns and left > 0:
+            one = turns.popleft()
+            claimed = _claim(sync, one, int(min(BATCH, left)), urgent_only=urgent_only)
             if not claimed:
-                break
-            spare = _refresh(sync, one, claimed, report)
-            left = None if left is None else left - len(claimed)
-            if spare < leave:
+                continue
+            turns.append(one)
+            left -= len(claimed)
+            if _refresh(sync, one, claimed, report) < leave:
                 return report
     return report
 
 
-def _claim(sync: SyncContext, entity: Entity, size: int) -> list[int]:
+def _claim(sync: SyncContext, entity: Entity, size: int, *, urgent_only: bool) -> list[int]:
     def work(connection: sa.Connection) -> list[int]:
         found = refresh_queue.claim(
-            connection, entity.name, limit=size, lease_seconds=LEASE_SECONDS
+            connection,
+            entity.name,
+            limit=size,
+            lease_seconds=LEASE_SECONDS,
+            urgent_only=urgent_only,
         )
         return [one.shopify_id for one in found]
 

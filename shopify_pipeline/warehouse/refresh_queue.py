@@ -101,7 +101,12 @@ def enqueue(
 
 
 def claim(
-    connection: sa.Connection, entity: str, *, limit: int, lease_seconds: float
+    connection: sa.Connection,
+    entity: str,
+    *,
+    limit: int,
+    lease_seconds: float,
+    urgent_only: bool = False,
 ) -> list[QueuedRefresh]:
     """Take up to `limit` due ids, urgent ones first, and lease them for `lease_seconds`.
 
@@ -110,7 +115,11 @@ def claim(
     """
     due = (
         sa.select(QUEUE.c.entity, QUEUE.c.shopify_id)
-        .where(QUEUE.c.entity == entity, QUEUE.c.due_at <= sa.func.now())
+        .where(
+            QUEUE.c.entity == entity,
+            QUEUE.c.due_at <= sa.func.now(),
+            QUEUE.c.urgent if urgent_only else sa.true(),
+        )
         .order_by(QUEUE.c.urgent.desc(), QUEUE.c.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import psycopg
+import pytest
 
 from shopify_pipeline.admin_api.access import Access
 from shopify_pipeline.entities import ENTITIES
+from shopify_pipeline.sync import refresh
 from shopify_pipeline.sync.context import SyncContext
 from shopify_pipeline.sync.pull import pull
 from shopify_pipeline.sync.refresh import drain_refresh_queue
@@ -116,3 +118,34 @@ def test_the_drain_stops_where_it_has_to_leave_points_for_others(
 
 def access_with(access: Access, scopes: frozenset[str]) -> Access:
     return replace(access, scopes=scopes)
+
+
+def test_urgent_ids_of_any_table_are_read_before_all_others(
+    new_store: SimulatedStore, database_url: str, opened: OpenSync
+) -> None:
+    sync = opened(new_store, database_url)
+    pull_all(sync)
+    order = some_ids(database_url, "shopify_orders", "shopify_order_id")[0]
+    queue(sync, "customers", some_ids(database_url, "shopify_customers", "shopify_customer_id", 50))
+    with sync.database.transaction() as connection:
+        refresh_queue.enqueue(
+            connection, "orders", [order], reason="test", urgent=True, queued_at=sync.api.now()
+        )
+    new_store.control("clock", {"advance": 5})
+    assert drain_refresh_queue(sync, limit=1).refreshed == 1
+    waiting = "SELECT entity, count(*) FROM shopify_internal.refresh_queue GROUP BY 1"
+    assert rows(database_url, waiting) == [("customers", 50)]
+
+
+def test_a_long_queue_of_one_table_leaves_the_others_their_turn(
+    new_store: SimulatedStore, database_url: str, opened: OpenSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = opened(new_store, database_url)
+    pull_all(sync)
+    monkeypatch.setattr(refresh, "BATCH", 10)
+    queue(sync, "customers", some_ids(database_url, "shopify_customers", "shopify_customer_id", 50))
+    queue(sync, "orders", some_ids(database_url, "shopify_orders", "shopify_order_id", 50))
+    new_store.control("clock", {"advance": 5})
+    assert drain_refresh_queue(sync, limit=40).refreshed == 40
+    waiting = "SELECT entity, count(*) FROM shopify_internal.refresh_queue GROUP BY 1 ORDER BY 1"
+    assert rows(database_url, waiting) == [("customers", 30), ("orders", 30)]
