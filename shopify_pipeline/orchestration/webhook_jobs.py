@@ -14,7 +14,10 @@ from shopify_pipeline.profiles.linking import IN_PROGRESS, link_lately
 from shopify_pipeline.profiles.options import LinkOptions
 from shopify_pipeline.sync.refresh import drain_refresh_queue
 from shopify_pipeline.warehouse.database import Database
+from shopify_pipeline.warehouse.shop import check_domain
 from shopify_pipeline.webhooks.batch import Batches
+from shopify_pipeline.webhooks.letters import backlog
+from shopify_pipeline.webhooks.retention import prune
 from shopify_pipeline.webhooks.worker import drain
 
 DRAIN_SECONDS = 300
@@ -31,6 +34,8 @@ def empty_webhook_inbox(context: dg.OpExecutionContext, shopify: ShopifyPipeline
     """Empty the inbox, for five minutes at most; the next run goes on."""
     settings = shopify.settings()
     with shopify.database() as database:
+        with database.transaction() as connection:
+            check_domain(connection, settings.shopify_shop)
         batches = Batches(
             database=database,
             omit=settings.shopify_omit_columns,
@@ -59,6 +64,39 @@ def complete_webhook_rows(context: dg.OpExecutionContext, shopify: ShopifyPipeli
         report.deleted,
         report.unsettled,
     )
+
+
+@dg.op(description="Remove bodies and entries that were kept long enough.")
+def prune_webhook_inbox(context: dg.OpExecutionContext, shopify: ShopifyPipeline) -> None:
+    """Prune as a worker does."""
+    settings = shopify.settings()
+    with shopify.database() as database:
+        emptied = prune(
+            database,
+            body_days=settings.webhook_body_days,
+            ledger_days=settings.webhook_ledger_days,
+        )
+    context.log.info("Bodies of %d days were removed.", len(emptied))
+
+
+@dg.job(description="Removes webhooks that were kept long enough, where no worker runs.")
+def prune_webhooks() -> None:
+    """Prune the inbox."""
+    prune_webhook_inbox()
+
+
+@dg.schedule(
+    job=prune_webhooks,
+    cron_schedule="50 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once an hour, unless a worker runs: it prunes by itself.",
+)
+def prune_webhooks_hourly(shopify: ShopifyPipeline) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a run where no worker does it."""
+    with shopify.database() as database:
+        workers = backlog(database).workers
+    return dg.SkipReason(f"{workers} workers run.") if workers else dg.RunRequest()
 
 
 @contextmanager
@@ -110,6 +148,7 @@ WEBHOOK_ASSETS = [WEBHOOK_INBOX]
 WEBHOOK_CHECKS = [webhook_checks]
 WEBHOOK_JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     empty_webhooks,
+    prune_webhooks,
     webhook_checks_job,
 ]
-WEBHOOK_SCHEDULES = [webhook_checks_schedule]
+WEBHOOK_SCHEDULES = [webhook_checks_schedule, prune_webhooks_hourly]

@@ -12,6 +12,9 @@ from shopify_pipeline.webhooks.statements import STATEMENTS
 
 log = logging.getLogger(__name__)
 
+LEDGER_ROWS = 10_000
+"""Rows of the ledger that are deleted in one transaction."""
+
 SLOTS = 32
 """Partitions of webhook_bodies, as the migration made them."""
 
@@ -33,12 +36,23 @@ def prune(database: Database, *, body_days: int, ledger_days: int) -> list[int]:
                 emptied.append(slot)
         except sa.exc.OperationalError:
             log.warning("Bodies in slot %d are pruned another time", slot)
+    _prune_ledger(database, ledger_days)
     with database.transaction() as connection:
-        connection.exec_driver_sql(STATEMENTS["prune_ledger"], {"days": ledger_days})
         for name in ("prune_batches", "prune_workers", "prune_bulk_operations"):
             connection.exec_driver_sql(STATEMENTS[name])
     database.retrying(erase_again)
     return emptied
+
+
+def _prune_ledger(database: Database, days: int) -> None:
+    """Delete what is old of the ledger, a bounded number of rows in each transaction."""
+    while True:
+        with database.transaction() as connection:
+            pruned = connection.exec_driver_sql(
+                STATEMENTS["prune_ledger"], {"days": days, "most": LEDGER_ROWS}
+            )
+        if pruned.rowcount < LEDGER_ROWS:
+            return
 
 
 def _empty(database: Database, slot: int, today: int) -> bool:

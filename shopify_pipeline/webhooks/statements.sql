@@ -301,7 +301,7 @@ DELETE FROM shopify_internal.webhook_inbox
 WHERE id IN (
   SELECT id FROM shopify_internal.webhook_inbox
   WHERE received_at < now() - %(days)s * interval '1 day' AND state IN ('done', 'skipped')
-  LIMIT 10000
+  LIMIT %(most)s
 )
 
 -- name: prune_batches

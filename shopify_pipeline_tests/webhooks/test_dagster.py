@@ -10,7 +10,12 @@ from shopify_pipeline.entities import ENTITIES
 from shopify_pipeline.orchestration.resources import ShopifyPipeline
 from shopify_pipeline.orchestration.specs import asset_key
 from shopify_pipeline.orchestration.webhook_assets import WEBHOOK_INBOX, webhook_checks
-from shopify_pipeline.orchestration.webhook_jobs import empty_webhook_inbox, empty_webhooks
+from shopify_pipeline.orchestration.webhook_jobs import (
+    empty_webhook_inbox,
+    empty_webhooks,
+    prune_webhooks,
+    prune_webhooks_hourly,
+)
 from shopify_pipeline.orchestration.webhook_sensors import webhook_activity, webhook_backlog
 from shopify_pipeline.profiles.linking import link
 from shopify_pipeline.profiles.options import LinkOptions
@@ -64,15 +69,14 @@ def test_an_inbox_that_nobody_empties_asks_for_a_run(shop: Shop, pipeline: Shopi
     assert len(tick(webhook_backlog, pipeline).run_requests) == 1
 
 
+@dg.job
+def emptying() -> None:
+    empty_webhook_inbox()
+
+
 def test_a_run_empties_the_inbox(shop: Shop, pipeline: ShopifyPipeline) -> None:
     shop.deliver("orders/create", order(1, NOW))
-
-    @dg.job
-    def emptying() -> None:
-        empty_webhook_inbox()
-
-    result = emptying.execute_in_process(resources={"shopify": pipeline})
-    assert result.success
+    assert emptying.execute_in_process(resources={"shopify": pipeline}).success
     assert shop.order(1)["total_price"] is not None
 
 
@@ -89,10 +93,7 @@ def test_a_run_links_the_customers_whose_webhooks_it_brought(
 ) -> None:
     profile = profile_of(shop, pipeline, "Jane@example.com")
     shop.deliver("customers/create", customer(1, NOW, email="jane@example.com"))
-    result = empty_webhooks.execute_in_process(
-        resources={"shopify": pipeline}, raise_on_error=False
-    )
-    assert not result.success, "the store that completes the rows does not answer"
+    assert emptying.execute_in_process(resources={"shopify": pipeline}).success
     assert shop.customer(1)["unified_profile_id"] == profile
 
 
@@ -275,3 +276,29 @@ def test_open_requests_and_a_lost_app_fail_their_checks(
     shop.connection.execute("UPDATE shopify_internal.privacy_requests SET due_at = now()")
     overdue = run_checks(pipeline)["privacy_requests_are_answered"]
     assert overdue.severity is dg.AssetCheckSeverity.ERROR
+
+
+def test_where_no_worker_runs_a_run_prunes_once_an_hour(
+    shop: Shop, pipeline: ShopifyPipeline, batches: Batches
+) -> None:
+    def asked() -> Any:
+        with (
+            dg.DagsterInstance.ephemeral() as instance,
+            dg.build_schedule_context(
+                instance=instance, resources={"shopify": pipeline}
+            ) as context,
+        ):
+            return prune_webhooks_hourly.evaluate_tick(context).run_requests
+
+    shop.deliver("orders/create", order(1, NOW))
+    batches.process_next()
+    shop.connection.execute(
+        "UPDATE shopify_internal.webhook_inbox SET received_at = now() - interval '100 days'"
+    )
+    assert len(asked()) == 1
+    assert prune_webhooks.execute_in_process(resources={"shopify": pipeline}).success
+    assert shop.states() == {}
+    shop.connection.execute(
+        "INSERT INTO shopify_internal.webhook_workers (worker, mode) VALUES ('w', 'listen')"
+    )
+    assert asked() == []

@@ -1,5 +1,8 @@
 """Pruning: bodies go by the day, what is unfinished stays, the ledger goes much later."""
 
+import pytest
+
+from shopify_pipeline.webhooks import retention
 from shopify_pipeline.webhooks.batch import Batches
 from shopify_pipeline.webhooks.letters import replay
 from shopify_pipeline.webhooks.retention import prune
@@ -61,3 +64,18 @@ def test_a_pruned_delivery_cannot_be_replayed(shop: Shop, batches: Batches) -> N
     age(shop, delivery, 20)
     prune(batches.database, body_days=7, ledger_days=90)
     assert replay(batches.database, [delivery], states=("done",)) == 0
+
+
+def test_a_long_ledger_is_pruned_to_its_end(
+    shop: Shop, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "LEDGER_ROWS", 2)
+    for number in range(5):
+        shop.deliver("products/delete", {"id": number + 1})
+    while batches.process_next().found:
+        pass
+    shop.connection.execute(
+        "UPDATE shopify_internal.webhook_inbox SET received_at = now() - interval '100 days'"
+    )
+    prune(batches.database, body_days=7, ledger_days=90)
+    assert shop.states() == {}
