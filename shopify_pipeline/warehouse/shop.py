@@ -58,6 +58,19 @@ def read(connection: sa.Connection) -> Shop | None:
     return Shop(*row[:5], frozenset(row.scopes or ()))
 
 
+def check_domain(connection: sa.Connection, domain: str) -> None:
+    """Compare a store with the database's by its permanent domain alone, without asking Shopify.
+
+    Raises:
+        WrongShopError: the database belongs to another store.
+    """
+    if connection.execute(sa.text("SELECT to_regclass('shopify_internal.shop')")).scalar() is None:
+        return
+    known = read(connection)
+    if known is not None and known.domain != domain:
+        raise WrongShopError(_refusal(known.domain, domain))
+
+
 def recognise(
     connection: sa.Connection,
     *,
@@ -92,10 +105,7 @@ def recognise(
         sa.select(SHOP.c.shop_gid, SHOP.c.domain, SHOP.c.scopes).with_for_update()
     ).one()
     if known.shop_gid != shop_gid:
-        raise WrongShopError(
-            f"This database holds the data of {known.domain}; {domain} is another store. Use "
-            "another database for it, or correct SHOPIFY_SHOP."
-        )
+        raise WrongShopError(_refusal(known.domain, domain))
     before = frozenset(known.scopes or ())
     connection.execute(sa.update(SHOP).values({**values, "scopes": sorted(before.union(scopes))}))
     return before
@@ -104,3 +114,10 @@ def recognise(
 def accept_scopes(connection: sa.Connection, scopes: Collection[str]) -> None:
     """Forget the scopes that the app had besides these: what they showed counts as gone."""
     connection.execute(sa.update(SHOP).values(scopes=sorted(scopes)))
+
+
+def _refusal(known: str, met: str) -> str:
+    return (
+        f"This database holds the data of {known}; {met} is another store. Use another database "
+        "for it, or correct SHOPIFY_SHOP."
+    )

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import click
 import orjson
+import sqlalchemy as sa
 
 from shopify_pipeline.admin_api import Access, AdminApi, check_access
 from shopify_pipeline.settings import Settings, load_settings
 from shopify_pipeline.sync.context import open_api, open_database
+from shopify_pipeline.warehouse import shop
 from shopify_pipeline.warehouse.database import Database
 from shopify_pipeline.webhooks import letters, privacy, subscriptions
 from shopify_pipeline.webhooks.crew import Crew
@@ -28,6 +30,10 @@ class RefusedError(click.ClickException):
     """What one sentence explains; ends with exit code 2."""
 
     exit_code = 2
+
+
+class UnansweredError(RefusedError):
+    """The database did not answer."""
 
 
 @click.group()
@@ -51,12 +57,16 @@ def serve(*, workers: int, refresh: bool) -> None:
             "No webhook could be verified: set SHOPIFY_WEBHOOK_SECRETS to the app's client secret."
         )
     try:
+        with _database(settings):
+            pass
+    except UnansweredError as error:
+        # It may be away for now: the receiver says 503 till it is back, and the workers ask again.
+        click.echo(f"Warning: {error}", err=True)
+    try:
         listening = bind(settings.webhook_host, settings.webhook_port)
     except PortUnavailableError as error:
         raise RefusedError(str(error)) from None
     host, port = listening.getsockname()[:2]
-    click.echo(f"Webhooks: http://{host}:{port}{PATH}")
-    sys.stdout.flush()
     receiver = server(application(settings), trusted_proxies=settings.webhook_trusted_proxies)
 
     def end(*_: object) -> None:
@@ -65,6 +75,8 @@ def serve(*, workers: int, refresh: bool) -> None:
     # Uvicorn sends itself the signal again once it has ended; the workers are still to be ended.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    click.echo(f"Webhooks: http://{host}:{port}{PATH}")
+    sys.stdout.flush()
     with Crew(workers, options=() if refresh else ("--no-refresh",)):
         receiver.run(sockets=[listening])
 
@@ -100,12 +112,12 @@ def dead(*, limit: int) -> None:
 @webhooks.command()
 @click.argument("ids", nargs=-1, type=int)
 @click.option("--all", "everything", is_flag=True, help="Every dead delivery.")
-@click.option("--done", is_flag=True, help="Also those that were done or skipped.")
+@click.option("--done", is_flag=True, help="Also those that were done.")
 def replay(*, ids: Sequence[int], everything: bool, done: bool) -> None:
     """Try deliveries again, by number, or --all that are dead."""
     if bool(ids) == everything:
         raise click.UsageError("Name deliveries, or say --all.")
-    states = ("dead", "done", "skipped") if done else ("dead",)
+    states = ("dead", "done") if done else ("dead",)
     with _database() as database:
         count = letters.replay(database, None if everything else ids, states=states)
     click.echo(f"{count} deliveries are pending again.")
@@ -116,8 +128,10 @@ def replay(*, ids: Sequence[int], everything: bool, done: bool) -> None:
 @click.option("--move/--beside", default=True, help="What to do with those that lead elsewhere.")
 def register(*, url: str | None, move: bool) -> None:
     """Subscribe to every topic that the app's scopes allow."""
-    with _api(load_settings()) as (settings, api, access):
-        done = subscriptions.register(api, _address(settings, url), scopes=access.scopes, move=move)
+    settings = load_settings()
+    address = _address(settings, url)
+    with _api(settings) as (api, access):
+        done = subscriptions.register(api, address, scopes=access.scopes, move=move)
     for words, topics in (
         ("created", done.created),
         ("moved", done.moved),
@@ -139,7 +153,7 @@ def register(*, url: str | None, move: bool) -> None:
 @webhooks.command("list")
 def list_() -> None:
     """List this app's subscriptions on the store."""
-    with _api(load_settings()) as (_, api, _access):
+    with _api(load_settings()) as (api, _):
         for one in subscriptions.subscriptions(api):
             click.echo(f"{one.topic}\t{one.uri}\t{one.id}")
 
@@ -149,11 +163,10 @@ def list_() -> None:
 @click.option("--all", "everything", is_flag=True, help="Wherever they lead.")
 def remove(*, url: str | None, everything: bool) -> None:
     """Remove subscriptions of this app."""
-    with _api(load_settings()) as (settings, api, _):
-        found = subscriptions.subscriptions(api)
-        if not everything:
-            address = _address(settings, url)
-            found = [one for one in found if one.uri == address]
+    settings = load_settings()
+    address = None if everything else _address(settings, url)
+    with _api(settings) as (api, _):
+        found = [one for one in subscriptions.subscriptions(api) if address in {None, one.uri}]
         refused = subscriptions.remove(api, found)
     for gid, reason in refused.items():
         click.echo(f"{gid}: {reason}", err=True)
@@ -182,25 +195,42 @@ def export(*, customer: int, output: Path) -> None:
         )
         # Readable to its owner alone: it is all personal data.
         with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)  # it may have been there before
             file.write(content)
         connection.exec_driver_sql(STATEMENTS["answer_data_requests"], {"customer_id": customer})
     click.echo(f"Written to {output}; open data requests of customer {customer} are answered.")
 
 
 @contextmanager
-def _database() -> Iterator[Database]:
-    database = open_database(load_settings(), application_name="shopify_pipeline webhooks")
+def _database(settings: Settings | None = None) -> Iterator[Database]:
+    """The database, known to be that of the store.
+
+    Raises:
+        WrongShopError: it holds the data of another.
+        UnansweredError: it did not answer.
+    """
+    settings = settings or load_settings()
+    database = open_database(settings, application_name="shopify_pipeline webhooks")
     try:
+        with database.transaction() as connection:
+            shop.check_domain(connection, settings.shopify_shop)
         yield database
+    except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+        raise UnansweredError(
+            f"The database of DATABASE_URL does not answer ({type(error).__name__}): look at its "
+            "address, and whether it runs."
+        ) from None
     finally:
         database.close()
 
 
 @contextmanager
-def _api(settings: Settings) -> Iterator[tuple[Settings, AdminApi, Access]]:
+def _api(settings: Settings) -> Iterator[tuple[AdminApi, Access]]:
+    with _database(settings):
+        pass
     api = open_api(settings)
     try:
-        yield settings, api, check_access(api, required_scopes=())
+        yield api, check_access(api, required_scopes=())
     finally:
         api.close()
 

@@ -21,7 +21,7 @@ from shopify_pipeline.sync.context import SyncContext, open_database, open_sync
 from shopify_pipeline.sync.links import resolve_links
 from shopify_pipeline.sync.refresh import drain_refresh_queue
 from shopify_pipeline.warehouse.database import Database
-from shopify_pipeline.warehouse.shop import WrongShopError
+from shopify_pipeline.warehouse.shop import WrongShopError, check_domain
 from shopify_pipeline.webhooks.batch import Batches, BatchReport, why
 from shopify_pipeline.webhooks.retention import prune
 from shopify_pipeline.webhooks.statements import STATEMENTS
@@ -62,7 +62,11 @@ class Worker:
         self._stopping.set()
 
     def run(self) -> None:
-        """Work until stopped. The database being away is waited out."""
+        """Work until stopped. The database being away is waited out.
+
+        Raises:
+            WrongShopError: the database belongs to another store.
+        """
         database = open_database(self._settings, application_name="shopify_pipeline webhook worker")
         batches = Batches(
             database=database,
@@ -94,11 +98,18 @@ class Worker:
 
     def _work(self, database: Database, batches: Batches, wakeup: Wakeup) -> None:
         pause = 0.1
+        is_ours = False
         while not self._stopping.is_set():
             try:
+                if not is_ours:
+                    with database.transaction() as connection:
+                        check_domain(connection, self._settings.shopify_shop)
+                    is_ours = True
                 report = batches.process_next()
                 waiting = None if report.found else _until_next(database)
                 pause = 0.1
+            except WrongShopError:
+                raise
             except Exception as error:  # noqa: BLE001 - a worker outlives whatever happens to it
                 log.warning("The inbox could not be processed: %s", why(error))
                 self._stopping.wait(pause)

@@ -223,7 +223,9 @@ def test_a_data_request_waits_until_it_is_exported(
     runner = CliRunner()
     assert "due 2026-12-20" in runner.invoke(webhooks, ["privacy"]).output
     target = tmp_path / "customer.json"
+    target.touch(mode=0o644)
     result = runner.invoke(webhooks, ["export", "7", "--output", str(target)])
+    assert target.stat().st_mode & 0o777 == 0o600
     assert result.exit_code == 0, result.output
     exported = orjson.loads(target.read_bytes())
     assert exported["shopify_customers"][0]["email"] == "customer7@example.com"
