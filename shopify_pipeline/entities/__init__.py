@@ -24,7 +24,7 @@ __all__ = [
     "Row",
 ]
 
-_MACHINERY = {"entity", "line_reader", "omission", "row", "types"}
+_MACHINERY = {"entity", "line_pattern", "line_reader", "omission", "row", "types"}
 
 
 def _discover() -> dict[str, Entity]:

@@ -1,10 +1,11 @@
 """What the machinery needs to know of an entity; everything else about it is in its module."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+from shopify_pipeline.entities.line_pattern import LinePattern, Tree, line_pattern
 from shopify_pipeline.entities.line_reader import LineReader, line_reader
 from shopify_pipeline.entities.row import Row
 from shopify_pipeline.warehouse.links import carried_links
@@ -120,21 +121,38 @@ class Entity:
             if name in carried and f"{self.name}.{name}" not in omit
         )
 
-    def line_reader(self, columns: tuple[str, ...], *, plain: bool) -> LineReader:
+    def line_reader(self, columns: tuple[str, ...]) -> LineReader:
         """What makes lines of nodes, for the warehouse's merge, of what a read carries.
 
-        It raises one of `NOT_USUAL` for a node that is to be read with `row.read_values`. `plain`
-        is for nodes whose JSON escapes nothing but slashes.
+        It raises one of `NOT_USUAL` for a node that is to be read with `row.read_values`.
         """
+        annotations = {name: self.row.__annotations__[name] for name in columns}
+        return line_reader(annotations, self.row.read_paths(), own=self._own(columns))
+
+    def line_pattern(
+        self, columns: tuple[str, ...], tree: Tree, head: Collection[str]
+    ) -> LinePattern:
+        """What makes lines of the lines of a bulk file whose query selects `tree`.
+
+        It answers None for a line that is to be read as a node.
+        """
+        owner = self.registry[self.owner.entity] if self.owner else None
+        return line_pattern(
+            {name: self.row.__annotations__[name] for name in columns},
+            self.row.read_paths(),
+            tree,
+            own=self._own(columns),
+            head=head,
+            gid_type=self.gid_type,
+            owner_type=owner.gid_type if owner else None,
+        )
+
+    def _own(self, columns: tuple[str, ...]) -> list[str | None]:
+        """The columns that follow the text in a line."""
         own = [self.key, self.row.owner_column(), "observed_at", "updated_at"]
         own += [link.id_column for link in carried_links(self.table, columns)]
         known = {*columns, "observed_at"}
-        return line_reader(
-            {name: self.row.__annotations__[name] for name in columns},
-            self.row.read_paths(),
-            own=[name if name in known else None for name in own],
-            plain=plain,
-        )
+        return [name if name in known else None for name in own]
 
     def gid(self, number: int) -> str:
         """Shopify's global id of a record."""

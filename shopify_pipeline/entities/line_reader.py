@@ -7,7 +7,7 @@ each, takes twice as long, and this runs for every line of a backfill.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from shopify_pipeline.entities.types import UnusualError, is_nullable, is_plain_text, usual
+from shopify_pipeline.entities.types import UnusualError, is_nullable, usual
 from shopify_pipeline.warehouse.copying import NULL, Line
 
 Path = tuple[str, ...]
@@ -19,17 +19,16 @@ NOT_USUAL = (UnusualError, KeyError, TypeError, ValueError, AttributeError)
 
 
 def line_reader(
-    columns: Mapping[str, Any], paths: Mapping[str, Path], *, own: Sequence[str | None], plain: bool
+    columns: Mapping[str, Any], paths: Mapping[str, Path], *, own: Sequence[str | None]
 ) -> LineReader:
     """Compile a line reader.
 
     `columns` are names with annotations, in order; one without a path is the owner's id. The time
     of observation follows them in the text. `own` are the columns that follow the text in a line
-    (None: always null). `plain` takes texts as they are: for nodes whose JSON escapes nothing
-    but slashes.
+    (None: always null).
     """
     code = _Code()
-    fields = {name: _field(code, name, columns[name], paths.get(name), plain) for name in columns}
+    fields = {name: _field(code, name, columns[name], paths.get(name)) for name in columns}
     code.add(f"text = '\\t'.join(({''.join(f'{field}, ' for field in fields.values())}observed,))")
     fields["observed_at"] = "observed"
     rest = ", ".join("NULL" if name is None else fields[name] for name in own)
@@ -37,19 +36,15 @@ def line_reader(
     return code.compiled()
 
 
-def _field(code: "_Code", name: str, annotation: Any, path: Path | None, plain: bool) -> str:
+def _field(code: "_Code", name: str, annotation: Any, path: Path | None) -> str:
     """Add what makes a column's field; return the variable that holds it."""
     if path is None:
         return "owner"
     value = code.value_at(path)
-    field = value
-    if not (plain and is_plain_text(annotation)):
-        code.names[f"field_{name}"] = usual(annotation)
-        field = f"field_{name}({value})"
+    code.names[f"field_{name}"] = usual(annotation)
+    field = f"field_{name}({value})"
     if is_nullable(annotation):
         field = f"NULL if {value} is None else {field}"
-    if field == value:
-        return value
     code.add(f"f_{name} = {field}")
     return f"f_{name}"
 

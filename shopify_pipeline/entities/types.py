@@ -1,13 +1,14 @@
 """The types of columns: how a value of Shopify's is read, and what holds it in Postgres."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import NoneType
 from typing import Annotated, Any, TypeVar, cast, get_args
 
+import orjson
 import sqlalchemy as sa
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -45,34 +46,54 @@ class Usual:
 
     Many times faster than by way of pydantic. It raises for every other form, which is then left
     to pydantic; it never takes a value that pydantic would refuse, nor makes another of it.
+
+    `written` is the same form as it is written in JSON.
     """
 
     field: Callable[[Any], str]
+    written: "Written"
+
+
+@dataclass(frozen=True)
+class Written:
+    """How a value that is not null is written in JSON: a regular expression with one group.
+
+    `field` makes the field of COPY's text format of what the group holds; None: that is it.
+    """
+
+    form: str
+    field: Callable[[str], str] | None = None
 
 
 class UnusualError(Exception):
     """A value has not its usual form."""
 
 
-class _Memo(dict[Any, str]):
-    """Remembers the fields of values that come again and again, up to a number of them."""
+class Memo(dict[Any, Any]):
+    """Remembers what is made of values that come again and again, up to a number of them.
 
-    def __init__(self, field: Callable[[Any], str]) -> None:
-        self._field = field
+    It begins with what is `known`, which may be said of values that `make` would not take.
+    """
 
-    def __missing__(self, value: Any) -> str:
-        field = self._field(value)
+    def __init__(self, make: Callable[[Any], Any], known: Mapping[Any, Any] | None = None) -> None:
+        super().__init__(known or {})
+        self._make = make
+        self._known = known or {}
+
+    def __missing__(self, value: Any) -> Any:
+        made = self._make(value)
         if len(self) >= _REMEMBERED:
             self.clear()
-        self[value] = field
-        return field
+            self.update(self._known)
+        self[value] = made
+        return made
 
 
 _REMEMBERED = 2**16
 
 
 def _remembered(field: Callable[[Any], str]) -> Callable[[Any], str]:
-    return _Memo(field).__getitem__
+    return Memo(field).__getitem__
 
 
 def _usual_id(value: Any) -> str:
@@ -137,8 +158,32 @@ def _usual_tags(value: Any) -> str:
     return texts_field(value)
 
 
+_TEXT = r'[^"\\\x00-\x1f]*(?:\\["\\/bfnrt][^"\\\x00-\x1f]*)*'
+_PLAIN = r'"[^"\\\x00-\x1f]*"'
+
+# COPY reads the escapes that these forms let through as JSON means them.
+_WRITTEN_ID = Written(r'"(?:gid:\\?/\\?/shopify\\?/[A-Za-z]+\\?/)?([1-9][0-9]{0,17})"')
+_WRITTEN_INTEGER = Written(r"(0|-?[1-9][0-9]{0,8})")
+_WRITTEN_MONEY = Written(r'"(-?[0-9]{1,30}(?:\.[0-9]{1,20})?)"')
+_WRITTEN_TIME = Written(
+    r'"((?!0000)[0-9]{4}-'
+    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    r'T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)"'
+)
+_WRITTEN_FLAG = Written("(true|false)")
+_WRITTEN_TEXT = Written(f'"({_TEXT})"')
+_WRITTEN_WORD = Written('"([A-Za-z0-9_ ]*)"', str.lower)
+_WRITTEN_TAGS = Written(rf"(\[(?:{_PLAIN}(?:,{_PLAIN})*)?\])", lambda tags: f"{{{tags[1:-1]}}}")
+_WRITTEN_SCALAR = f'(-?[1-9][0-9]{{0,17}}|"{_TEXT}")'
+
 Id = Annotated[
-    int, BeforeValidator(_number_of), Field(ge=0, lt=2**63), sa.BigInteger(), Usual(_usual_id)
+    int,
+    BeforeValidator(_number_of),
+    Field(ge=0, lt=2**63),
+    sa.BigInteger(),
+    Usual(_usual_id, _WRITTEN_ID),
 ]
 """Shopify's number, from a number, a string of digits or a gid."""
 
@@ -147,30 +192,49 @@ Reference = Annotated[
     BeforeValidator(_number_of),
     Field(ge=0, lt=2**63),
     sa.BigInteger(),
-    Usual(_remembered(_usual_id)),
+    Usual(_remembered(_usual_id), _WRITTEN_ID),
 ]
 """The number of another record, which many point to."""
 
 Integer = Annotated[
-    int, Field(ge=-(2**31), lt=2**31), sa.Integer(), Usual(_remembered(_usual_integer))
+    int,
+    Field(ge=-(2**31), lt=2**31),
+    sa.Integer(),
+    Usual(_remembered(_usual_integer), _WRITTEN_INTEGER),
 ]
-Flag = Annotated[bool, sa.Boolean(), Usual(_usual_flag)]
-Text = Annotated[str, sa.Text(), Usual(_usual_text)]
+Flag = Annotated[bool, sa.Boolean(), Usual(_usual_flag, _WRITTEN_FLAG)]
+Text = Annotated[str, sa.Text(), Usual(_usual_text, _WRITTEN_TEXT)]
 
-Word = Annotated[str, StringConstraints(to_lower=True), sa.Text(), Usual(_remembered(_usual_word))]
+Word = Annotated[
+    str,
+    StringConstraints(to_lower=True),
+    sa.Text(),
+    Usual(_remembered(_usual_word), _WRITTEN_WORD),
+]
 """A word of one of Shopify's enumerations, in lower case; unknown ones pass."""
 
 Money = Annotated[
-    Decimal, BeforeValidator(_refuse_float), sa.Numeric(), Usual(_remembered(_usual_money))
+    Decimal,
+    BeforeValidator(_refuse_float),
+    sa.Numeric(),
+    Usual(_remembered(_usual_money), _WRITTEN_MONEY),
 ]
 """An exact amount, from a decimal string; its currency is a column beside it."""
 
 Timestamp = Annotated[
-    AwareDatetime, AfterValidator(_as_utc), sa.DateTime(timezone=True), Usual(_usual_time)
+    AwareDatetime,
+    AfterValidator(_as_utc),
+    sa.DateTime(timezone=True),
+    Usual(_usual_time, _WRITTEN_TIME),
 ]
 """A moment, in UTC."""
 
-Tags = Annotated[list[str], BeforeValidator(_split), ARRAY(sa.Text()), Usual(_usual_tags)]
+Tags = Annotated[
+    list[str],
+    BeforeValidator(_split),
+    ARRAY(sa.Text()),
+    Usual(_usual_tags, _WRITTEN_TAGS),
+]
 
 
 def sql_type(annotation: Any) -> sa.types.TypeEngine[Any]:
@@ -188,24 +252,35 @@ def usual(annotation: Any) -> Callable[[Any], str]:
     Raises:
         TypeError: it carries none.
     """
+    field = _one(annotation, Usual).field
+    for mark in reversed(_added(annotation)):
+        field = _after(cast("Callable[[Any], Any]", mark.func), field)
+    return field
+
+
+def pattern_of(annotation: Any) -> Written:
+    """Return how the usual form of a value that is not null is written in JSON.
+
+    Raises:
+        TypeError: it carries none.
+    """
+    if not _added(annotation):
+        return _one(annotation, Usual).written
+    field = usual(annotation)
+    return Written(_WRITTEN_SCALAR, lambda token: field(orjson.loads(token)))
+
+
+def _added(annotation: Any) -> list[BeforeValidator]:
+    """The validators that a column adds to its type."""
     own = _one(annotation, Usual)
     marks = getattr(annotation, "__metadata__", ())
     # What stands before it belongs to the type and is part of its usual form.
     added = marks[marks.index(own) + 1 :] if own in marks else marks
-    field = own.field
-    for mark in reversed(added):
-        if isinstance(mark, BeforeValidator):
-            field = _after(cast("Callable[[Any], Any]", mark.func), field)
-    return field
+    return [mark for mark in added if isinstance(mark, BeforeValidator)]
 
 
 def _after(first: Callable[[Any], Any], then: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: then(first(value))
-
-
-def is_plain_text(annotation: Any) -> bool:
-    """Whether the usual form of a value is a text that is stored as it comes."""
-    return usual(annotation) is _usual_text
 
 
 def is_nullable(annotation: Any) -> bool:

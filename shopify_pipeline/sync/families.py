@@ -4,7 +4,6 @@ A child comes after its parent, but not always next to it
 (https://shopify.dev/docs/api/usage/bulk-operations/queries).
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 import orjson
 
 from shopify_pipeline.entities import MalformedRecordError
+from shopify_pipeline.entities.entity import Owner
+from shopify_pipeline.entities.line_pattern import Taken
 from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.sync.records import FamilyReader, Row
 from shopify_pipeline.warehouse.bulk_parking import Parked
@@ -19,10 +20,6 @@ from shopify_pipeline.warehouse.copying import Line
 
 MAX_OPEN = 20_000
 """Lines held while their family is not together; beyond it they are put aside in Postgres."""
-
-
-_ESCAPE = re.compile(rb"\\[^/]")
-"""What JSON escapes other than slashes."""
 
 
 class UnknownLineError(Exception):
@@ -68,21 +65,31 @@ class Families:
         self._wanted = wanted
         self._members = len(reader.members)
         owners = [member.owner for member in reader.members[1:]]
-        self._kinds = {
-            member.gid_type: (place, owner.counted_by)
-            for place, (member, owner) in enumerate(zip(reader.members[1:], owners, strict=True), 1)
-            if owner
+        self._places = {
+            member.gid_type: place for place, member in enumerate(reader.members) if place
         }
+        self._counted = [owner.counted_by if owner else None for owner in owners]
         self._totals = [
             (tuple(owner.total.split(".")), owner.total_unless) if owner and owner.total else None
             for owner in owners
         ]
+        self._patterns = self._made_patterns(owners)
         self._open: dict[str, Family] = {}
         self._open_lines = 0
         self._last: str | None = None
         self._whole: list[Family] = []
         self._strays: list[Parked] = []
         self.roots = 0
+
+    def _made_patterns(
+        self, owners: Sequence[Owner | None]
+    ) -> list[tuple[int, Callable[[str], Taken | None]]]:
+        """What takes usual lines, by member: children first, as most lines are theirs."""
+        told = [field for owner in owners if owner for field in (owner.total, owner.total_unless)]
+        heads = [{field.partition(".")[0] for field in told if field} | {"updatedAt"}]
+        heads += [{owner.counted_by} if owner and owner.counted_by else set() for owner in owners]
+        made = [(place, self._reader.pattern(place, head)) for place, head in enumerate(heads)]
+        return made[::-1]
 
     def add(self, lines: Iterable[bytes]) -> None:
         """Take in lines as they come.
@@ -92,13 +99,11 @@ class Families:
         """
         for line in lines:
             try:
-                node = orjson.loads(line)
-                plain = _ESCAPE.search(line) is None
-                parent = node.get("__parentId")
-                if parent is None:
-                    self._add_root(node, line, plain=plain)
+                place, number, node, made = self._read(line)
+                if place == 0:
+                    self._add_root(number, node, line, made)
                 else:
-                    self._add_child(node, parent, line, plain=plain)
+                    self._add_child(place, number, node, line, made)
             except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
                 raise UnknownLineError(
                     f"{self._reader.entity.name}: a line after record {self.roots} of the bulk "
@@ -106,47 +111,67 @@ class Families:
                     "was written; run again."
                 ) from None
 
-    def _add_root(self, node: dict[str, Any], line: bytes, *, plain: bool) -> None:
+    def _read(self, line: bytes) -> tuple[int, str, Mapping[str, Any], Line | None]:
+        """Return a line's member, the number of its record, its head and what COPY gets.
+
+        The last is None where a value has not its usual form.
+        """
+        text = line.decode()
+        for place, taken in self._patterns:
+            if (found := taken(text)) is not None:
+                return place, *found
+        node = orjson.loads(line)
+        parent = node.get("__parentId")
+        place = 0 if parent is None else self._place(node)
+        number = (parent or node["id"]).rpartition("/")[2]
+        try:
+            return place, number, node, self._reader.line(place, node, number)
+        except NOT_USUAL:
+            return place, number, node, None
+
+    def _add_root(
+        self, number: str, node: Mapping[str, Any], line: bytes, made: Line | None
+    ) -> None:
         # Children mostly follow their parent, so the last one is whole when the next one comes.
         if self._last is not None and (last := self._open.get(self._last)) and last.is_whole:
             self._close(self._last)
         self.roots += 1
-        gid: str = node["id"]
         missing = [_total(node, told) for told in self._totals]
-        family = Family(gid.rpartition("/")[2], line, missing, self._members)
-        self._open[gid] = family
+        family = Family(number, line, missing, self._members)
+        self._open[number] = family
         self._open_lines += 1
-        self._last = gid
+        self._last = number
         if self._wanted is not None and not self._wanted(node):
             family.wanted = False
-            return
-        try:
-            family.lines[0].append(self._reader.line(0, node, family.number, plain=plain))
-        except NOT_USUAL:
+        elif made is None:
             family.is_usual = False
+        else:
+            family.lines[0].append(made)
 
-    def _add_child(self, node: dict[str, Any], parent: str, line: bytes, *, plain: bool) -> None:
-        family = self._open.get(parent)
+    def _add_child(
+        self, place: int, number: str, node: Mapping[str, Any], line: bytes, made: Line | None
+    ) -> None:
+        family = self._open.get(number)
         if family is None:
-            self._strays.append((_number(parent), False, line.decode()))
+            self._strays.append((int(number), False, line.decode()))
             return
-        place, counted_by = self._kind(node)
+        counted_by = self._counted[place - 1]
         family.raw.append(line)
         self._open_lines += 1
         family.missing[place - 1] -= node[counted_by] if counted_by else 1
-        try:
-            family.lines[place].append(self._reader.line(place, node, family.number, plain=plain))
-        except NOT_USUAL:
+        if made is None:
             family.is_usual = False
-        if parent != self._last and family.is_whole:
-            self._close(parent)
+        else:
+            family.lines[place].append(made)
+        if number != self._last and family.is_whole:
+            self._close(number)
 
-    def _kind(self, node: dict[str, Any]) -> tuple[int, str | None]:
-        """A child's place among the members, and the field that counts it."""
-        return self._kinds[node["id"].split("/", 4)[3]]
+    def _place(self, child: Mapping[str, Any]) -> int:
+        """A child's place among the members."""
+        return self._places[child["id"].split("/", 4)[3]]
 
-    def _close(self, gid: str) -> None:
-        family = self._open.pop(gid)
+    def _close(self, number: str) -> None:
+        family = self._open.pop(number)
         self._open_lines -= len(family.raw)
         self._whole.append(self._settled(family))
 
@@ -163,7 +188,7 @@ class Families:
         try:
             for raw in family.raw:
                 node = orjson.loads(raw)
-                place = self._kind(node)[0] if "__parentId" in node else 0
+                place = self._place(node) if "__parentId" in node else 0
                 rows[place].append(self._reader.row(place, node, owner))
         except MalformedRecordError as error:
             family.problem = str(error)
@@ -217,7 +242,3 @@ def _total(node: Mapping[str, Any], told: tuple[tuple[str, ...], str | None] | N
             return inf
         found = found[step]
     return inf if found is None else int(found)
-
-
-def _number(gid: str) -> int:
-    return int(gid.rpartition("/")[2])

@@ -1,6 +1,6 @@
 """Turns the nodes of one read into rows, and has the warehouse merge them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from shopify_pipeline.entities import Entity, MalformedRecordError
+from shopify_pipeline.entities.line_pattern import Taken
 from shopify_pipeline.entities.line_reader import NOT_USUAL
+from shopify_pipeline.sync.queries import selected
 from shopify_pipeline.warehouse.copying import KEY, Line, Lines
 from shopify_pipeline.warehouse.database import Database
 from shopify_pipeline.warehouse.merge import MergeCounts, RowSet, UnfitRowsError, merge_reads
@@ -96,23 +98,26 @@ class FamilyReader:
         self.members = entity.family
         self._observed_at = observed_at
         self._written = observed_at.isoformat()
+        self._omit = omit
         self._columns = [member.read_columns(omit) for member in self.members]
-        self._readers = {
-            plain: [
-                member.line_reader(columns, plain=plain)
-                for member, columns in zip(self.members, self._columns, strict=True)
-            ]
-            for plain in (False, True)
-        }
+        self._readers = [
+            member.line_reader(columns)
+            for member, columns in zip(self.members, self._columns, strict=True)
+        ]
 
-    def line(self, member: int, node: Node, owner: str, *, plain: bool = False) -> Line:
+    def line(self, member: int, node: Node, owner: str) -> Line:
         """Return the line of a node, `member` its place among the members.
-
-        `plain` is for nodes whose JSON escapes nothing but slashes.
 
         Raises one of `NOT_USUAL` for a node that is to be read with `row`.
         """
-        return self._readers[plain][member](node, owner, self._written)
+        return self._readers[member](node, owner, self._written)
+
+    def pattern(self, member: int, head: Collection[str]) -> Callable[[str], Taken | None]:
+        """Return what takes the usual lines of a member in a bulk file, with fields of its head."""
+        entity = self.members[member]
+        tree = selected(entity, self._omit, totals=member == 0)
+        take = entity.line_pattern(self._columns[member], tree, head)
+        return lambda line: take(line, self._written)
 
     def row(self, member: int, node: Node, owner: int) -> Row:
         """Return the row of a node, validated.
