@@ -130,7 +130,7 @@ class Entity:
         return line_reader(annotations, self.row.read_paths(), own=self._own(columns))
 
     def line_pattern(
-        self, columns: tuple[str, ...], tree: Tree, head: Collection[str]
+        self, columns: tuple[str, ...], tree: Tree, head: Collection[str], *, observed: str
     ) -> LinePattern:
         """What makes lines of the lines of a bulk file whose query selects `tree`.
 
@@ -145,6 +145,7 @@ class Entity:
             head=head,
             gid_type=self.gid_type,
             owner_type=owner.gid_type if owner else None,
+            observed=observed,
         )
 
     def _own(self, columns: tuple[str, ...]) -> list[str | None]:

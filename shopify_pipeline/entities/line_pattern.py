@@ -22,8 +22,8 @@ Tree = Mapping[str, Any]
 Taken = tuple[str, dict[str, Any], Line]
 """The number of the record that the line belongs to, the fields of its head, and its line."""
 
-LinePattern = Callable[[str, str], Taken | None]
-"""Takes a line of a file and the time of observation; None for one of another form."""
+LinePattern = Callable[[str], Taken | None]
+"""Takes a line of a file; None for one of another form."""
 
 _TEXT = r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*"'
 _SCALAR = rf"(?:null|true|false|-?[0-9]{{1,18}}|{_TEXT})"
@@ -39,10 +39,11 @@ def line_pattern(
     head: Collection[str],
     gid_type: str,
     owner_type: str | None,
+    observed: str,
 ) -> LinePattern:
     """Compile a line pattern.
 
-    `columns`, `paths` and `own` are those of `line_reader`; `tree` is the selection of the query.
+    `columns`, `paths` and `own` are those of `line_reader`, `observed` is the time; `tree` is the selection of the query.
     `head` are the fields whose values are wanted besides, as JSON has them. A line with an
     `owner_type` names its owner at its end.
     """
@@ -64,10 +65,11 @@ def line_pattern(
     belongs = "number" if owner_type is None else "owner"
     code.append(f"return {belongs}, {{{heads}}}, (text, {rest})")
     # Made of column names and GraphQL fields of this package alone, never of data.
-    source = "def read(line, observed):\n" + "".join(f"    {line}\n" for line in code)
+    source = "def read(line):\n" + "".join(f"    {line}\n" for line in code)
     names = pattern.names | {
         "fullmatch": re.compile(r"\{" + fields + r"\}").fullmatch,
-        "loads": Memo(orjson.loads).__getitem__,
+        "loads": orjson.loads,
+        "observed": observed,
         "NULL": NULL,
     }
     exec(source, names)  # noqa: S102

@@ -12,7 +12,7 @@ import orjson
 
 from shopify_pipeline.entities import MalformedRecordError
 from shopify_pipeline.entities.entity import Owner
-from shopify_pipeline.entities.line_pattern import Taken
+from shopify_pipeline.entities.line_pattern import LinePattern
 from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.sync.records import FamilyReader, Row
 from shopify_pipeline.warehouse.bulk_parking import Parked
@@ -81,9 +81,7 @@ class Families:
         self._strays: list[Parked] = []
         self.roots = 0
 
-    def _made_patterns(
-        self, owners: Sequence[Owner | None]
-    ) -> list[tuple[int, Callable[[str], Taken | None]]]:
+    def _made_patterns(self, owners: Sequence[Owner | None]) -> list[tuple[int, LinePattern]]:
         """What takes usual lines, by member: children first, as most lines are theirs."""
         told = [field for owner in owners if owner for field in (owner.total, owner.total_unless)]
         heads = [{field.partition(".")[0] for field in told if field} | {"updatedAt"}]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from shopify_pipeline.entities import Entity, MalformedRecordError
-from shopify_pipeline.entities.line_pattern import Taken
+from shopify_pipeline.entities.line_pattern import LinePattern
 from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.sync.queries import selected
 from shopify_pipeline.warehouse.copying import KEY, Line, Lines
@@ -112,12 +112,11 @@ class FamilyReader:
         """
         return self._readers[member](node, owner, self._written)
 
-    def pattern(self, member: int, head: Collection[str]) -> Callable[[str], Taken | None]:
+    def pattern(self, member: int, head: Collection[str]) -> LinePattern:
         """Return what takes the usual lines of a member in a bulk file, with fields of its head."""
         entity = self.members[member]
         tree = selected(entity, self._omit, totals=member == 0)
-        take = entity.line_pattern(self._columns[member], tree, head)
-        return lambda line: take(line, self._written)
+        return entity.line_pattern(self._columns[member], tree, head, observed=self._written)
 
     def row(self, member: int, node: Node, owner: int) -> Row:
         """Return the row of a node, validated.

@@ -169,7 +169,7 @@ def test_a_line_says_what_pydantic_reads_or_is_left_to_it_on_odd_values_too(
     gid = {"__parentId": owner.gid(7)} if owner else {}
     tree = selected(entity)
     raw = orjson.dumps(_in_order(node, tree) | gid).replace(b"/", rb"\/").decode()
-    taken = entity.line_pattern(columns, tree, ())(raw, MOMENT.isoformat())
+    taken = entity.line_pattern(columns, tree, (), observed=MOMENT.isoformat())(raw)
     try:
         lines = [entity.line_reader(columns)(node, "7", MOMENT.isoformat())]
     except NOT_USUAL:

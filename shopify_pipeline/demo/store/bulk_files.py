@@ -54,7 +54,9 @@ def file_answer(
             return DropConnection(_beginning(path, length), promised=size)
         given = headers | {"Content-Length": str(length)}
         return StreamingResponse(_beginning(path, length), 200, given, media_type=_JSONL)
-    return FileResponse(path, headers=headers, media_type=_JSONL, filename=label_of(document))
+    whole = FileResponse(path, headers=headers, media_type=_JSONL, filename=label_of(document))
+    whole.chunk_size = _BLOCK  # a fourth of the turns through the loop, which benchmarks would feel
+    return whole
 
 
 def drop_last_lines(path: Path, count: int) -> None:
