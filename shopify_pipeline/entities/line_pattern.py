@@ -43,9 +43,9 @@ def line_pattern(
 ) -> LinePattern:
     """Compile a line pattern.
 
-    `columns`, `paths` and `own` are those of `line_reader`, `observed` is the time; `tree` is the selection of the query.
-    `head` are the fields whose values are wanted besides, as JSON has them. A line with an
-    `owner_type` names its owner at its end.
+    `columns`, `paths` and `own` are those of `line_reader`, `observed` is the time of observation.
+    `tree` is the selection of the query, `head` the fields whose values are wanted besides, as JSON
+    has them. A line with an `owner_type` names its owner at its end.
     """
     pattern = _Pattern(columns, paths, head)
     fields = pattern.object_of(tree, (), first=_GID % gid_type)
