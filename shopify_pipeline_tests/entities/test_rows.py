@@ -31,6 +31,7 @@ from shopify_pipeline.entities.types import (
     Text,
     Timestamp,
     Word,
+    pattern_of,
     usual,
 )
 from shopify_pipeline.sync.queries import selected
@@ -150,6 +151,42 @@ def test_the_usual_form_of_a_value_is_what_pydantic_reads_or_is_left_to_it(
     assert field == _field_of(column)(read)
 
 
+NEARLY_WRITTEN: list[Any] = [
+    "2026-04-31T00:00:00Z", "2026-02-29T00:00:00Z", "2028-02-29T00:00:00Z", "0000-01-01T00:00:00Z",
+    "2026-12-31T23:59:60Z", "2026-01-32T00:00:00Z", "1.5.5", "Straße", "PAID", "a/b", False,
+    ["a", "b c"], ["a\\b"], ["a\tb"], 123456789, 2147483648, -5, "5", "gid://shopify/Order/5",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [*ODD_VALUES, *NEARLY_USUAL, *NEARLY_WRITTEN], ids=repr)
+def test_what_is_taken_of_json_as_it_is_written_is_what_pydantic_reads(
+    kind: str, value: Any
+) -> None:
+    written = pattern_of(KINDS[kind])
+    found = re.fullmatch(written.form, orjson.dumps(value).decode())
+    if found is None:
+        return
+    (field,) = found.groups()
+    read: Any = TypeAdapter(KINDS[kind]).validate_python(value)
+    if kind in {"Money", "Timestamp"}:
+        assert TypeAdapter(KINDS[kind]).validate_python(field) == read
+        return
+    (column,) = (m for m in get_args(KINDS[kind])[1:] if isinstance(m, sa.types.TypeEngine))
+    made = written.field(field) if written.field else field
+    assert _unescaped(made, column) == _unescaped(_field_of(column)(read), column)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("Flag", True), ("Id", "gid://shopify/Order/5"), ("Integer", 12), ("Money", "12.50"),
+     ("Reference", "gid://shopify/Order/5"), ("Tags", ["a", "b c"]), ("Text", "Größe 27"),
+     ("Timestamp", "2026-01-31T00:00:00Z"), ("Word", "PAID")],
+)  # fmt: skip
+def test_the_usual_form_of_a_value_is_taken_as_it_is_written(kind: str, value: Any) -> None:
+    assert re.fullmatch(pattern_of(KINDS[kind]).form, orjson.dumps(value).decode())
+
+
 @needs_reference
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda e: e.name)
 @settings(max_examples=150, deadline=None)
@@ -198,15 +235,18 @@ def _in_order(node: Any, tree: Any) -> Any:
 
 
 def _meant(field: str, column: str, entity: Entity) -> str:
-    """What Postgres reads of a field."""
-    flags = {"true": "t", "false": "f"}
+    """What Postgres reads of a field of a column."""
     types = {known.name: known.type for known in entity.table.columns}
-    if isinstance(types.get(column), sa.Boolean):
-        return flags.get(field, field)
+    return _utc(_unescaped(field, types.get(column)))
+
+
+def _unescaped(field: str, kind: Any) -> str:
+    if isinstance(kind, sa.Boolean):
+        return {"true": "t", "false": "f"}.get(field, field)
     escapes = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-    if field != NULL:
-        field = re.sub(r"\\(.)", lambda found: escapes.get(found[1], found[1]), field)
-    return _utc(field)
+    if field == NULL:
+        return field
+    return re.sub(r"\\(.)", lambda found: escapes.get(found[1], found[1]), field)
 
 
 def _utc(field: str) -> str:
