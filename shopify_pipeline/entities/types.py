@@ -163,7 +163,8 @@ _PLAIN = r'"[^"\\\x00-\x1f]*"'
 
 # COPY reads the escapes that these forms let through as JSON means them.
 _WRITTEN_ID = Written(r'"(?:gid:\\?/\\?/shopify\\?/[A-Za-z]+\\?/)?([1-9][0-9]{0,17})"')
-_WRITTEN_INTEGER = Written(r"(0|-?[1-9][0-9]{0,8})")
+# Large ones come as texts: `"12"`, and not `12"`.
+_WRITTEN_INTEGER = Written(r'(?:"(?=[0-9]+")|(?!-?[0-9]+"))(0|-?[1-9][0-9]{0,8})"?')
 _WRITTEN_MONEY = Written(r'"(-?[0-9]{1,30}(?:\.[0-9]{1,20})?)"')
 _WRITTEN_TIME = Written(
     r'"((?!0000)[0-9]{4}-'

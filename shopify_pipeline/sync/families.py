@@ -55,7 +55,8 @@ class Families:
     """The families of one file, given out as they become whole; `roots` counts their records.
 
     What was given out is done with: a child that comes later still is put aside without its
-    owner, which then has to be read again. Records that `wanted` refuses are left out.
+    owner, which then has to be read again. Records that `wanted` refuses are left out; it is shown
+    their `updatedAt` at least.
     """
 
     def __init__(

@@ -177,6 +177,12 @@ def test_what_is_taken_of_json_as_it_is_written_is_what_pydantic_reads(
     assert _unescaped(made, column) == _unescaped(_field_of(column)(read), column)
 
 
+def test_half_a_quoted_integer_is_not_taken() -> None:
+    form = pattern_of(Integer).form
+    taken = [text for text in ("5", '"5"', '5"', '"5', "-5", '"-5"') if re.fullmatch(form, text)]
+    assert taken == ["5", '"5"', "-5"]
+
+
 @pytest.mark.parametrize(
     ("kind", "value"),
     [("Flag", True), ("Id", "gid://shopify/Order/5"), ("Integer", 12), ("Money", "12.50"),
