@@ -27,6 +27,7 @@ LinePattern = Callable[[str], Taken | None]
 
 _TEXT = r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*"'
 _SCALAR = rf"(?:null|true|false|-?[0-9]{{1,18}}|{_TEXT})"
+_NOTHING = "((?!))"
 _GID = r'"gid:\\?/\\?/shopify\\?/%s\\?/([1-9][0-9]{0,17})"'
 
 
@@ -119,17 +120,18 @@ class _Pattern:
         return f"({form})" if is_head else form
 
     def _value(self, path: Path) -> str:
-        """The form of a leaf: that of its column, or any where it has none or several."""
-        kinds = [
-            self._columns[name]
+        """The form of a leaf: that of its columns, any where it has none."""
+        forms = {
+            pattern_of(self._columns[name]).form
             for name, own in self._paths.items()
             if own == path and name in self._columns
-        ]
-        if not kinds:
+        }
+        if not forms:
             return _SCALAR
         variable = self._variables[path] = f"v{len(self.groups)}"
         self.groups.append(variable)
-        return pattern_of(kinds[0]).form
+        # Columns that read one value in two ways are left to the node.
+        return forms.pop() if len(forms) == 1 else _NOTHING
 
     def made(self, column: str) -> str:
         """What makes a column's field of its group."""
