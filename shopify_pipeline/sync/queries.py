@@ -40,7 +40,7 @@ class Filter:
 def selection(entity: Entity, omit: frozenset[str] = frozenset(), *, totals: bool = False) -> str:
     """The fields of a node, without those of its children.
 
-    With `totals`, also those that tell how many children it has.
+    With `totals`, also those that tell how many children it has, or counts as.
     """
     return _written(selected(entity, omit, totals=totals))
 
@@ -58,6 +58,8 @@ def selected(
         owners = (child.owner for child in entity.children if child.owner)
         fields = (field for owner in owners for field in (owner.total, owner.total_unless) if field)
         wanted += [tuple(field.split(".")) for field in fields]
+        if entity.owner is not None and entity.owner.counted_by:
+            wanted.append((entity.owner.counted_by,))
     tree: dict[str, Any] = {}
     for path in wanted:
         branch = tree
@@ -122,7 +124,7 @@ def bulk_query(entity: Entity, omit: frozenset[str], filtered: Filter) -> str:
     """The document that a bulk operation runs: no variables, `edges`, no page sizes."""
     connection = _connection(entity)
     children = " ".join(
-        f"{child.owner.field} {{ edges {{ node {{ {selection(child, omit)} }} }} }}"
+        f"{child.owner.field} {{ edges {{ node {{ {selection(child, omit, totals=True)} }} }} }}"
         for child in entity.children
         if child.owner is not None
     )

@@ -115,7 +115,7 @@ class FamilyReader:
     def pattern(self, member: int, head: Collection[str]) -> LinePattern:
         """Return what takes the usual lines of a member in a bulk file, with fields of its head."""
         entity = self.members[member]
-        tree = selected(entity, self._omit, totals=member == 0)
+        tree = selected(entity, self._omit, totals=True)
         return entity.line_pattern(self._columns[member], tree, head, observed=self._written)
 
     def row(self, member: int, node: Node, owner: int) -> Row:

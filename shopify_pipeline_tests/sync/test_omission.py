@@ -37,6 +37,8 @@ def test_every_column_that_may_be_left_out_can_be(
             row = dict(zip(names, written.fetchone() or (), strict=True))
             for column in entity.row.model_fields:
                 assert (row[column] is None) or column in kept_columns(entity), column
+        outcomes = connection.execute("SELECT outcome FROM shopify_internal.bulk_claims")
+        assert {outcome for (outcome,) in outcomes} <= {"merged"}
 
 
 def test_a_column_left_out_later_keeps_what_it_had(
