@@ -2,8 +2,8 @@ r"""Compiles the reading of a bulk file's line into one regular expression: from
 
 A line has the fields of the query in its order, and COPY's text format knows JSON's escapes but for
 `\u` (https://www.postgresql.org/docs/current/sql-copy.html): what the expression takes goes into
-the table as it stands, without a node having been made of it. That is a third of the time, in what
-costs a backfill most. A line of any other form is not taken, and to be read as a node.
+the table as it stands, without a node having been made of it. A line of any other form is not
+taken, and to be read as a node.
 """
 
 import re
