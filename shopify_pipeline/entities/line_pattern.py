@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from shopify_pipeline.entities.types import Memo, is_nullable, pattern_of
+from shopify_pipeline.entities.types import GID, SCALAR, Memo, is_nullable, pattern_of
 from shopify_pipeline.warehouse.copying import NULL, Line
 
 Path = tuple[str, ...]
@@ -25,10 +25,8 @@ Taken = tuple[str, dict[str, Any], Line]
 LinePattern = Callable[[str], Taken | None]
 """Takes a line of a file; None for one of another form."""
 
-_TEXT = r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*"'
-_SCALAR = rf"(?:null|true|false|-?[0-9]{{1,18}}|{_TEXT})"
 _NOTHING = "((?!))"
-_GID = r'"gid:\\?/\\?/shopify\\?/%s\\?/([1-9][0-9]{0,17})"'
+_QUOTED_GID = f'"{GID}"'
 
 
 def line_pattern(
@@ -49,9 +47,9 @@ def line_pattern(
     has them. A line with an `owner_type` names its owner at its end.
     """
     pattern = _Pattern(columns, paths, head)
-    fields = pattern.object_of(tree, (), first=_GID % gid_type)
+    fields = pattern.object_of(tree, (), first=_QUOTED_GID % gid_type)
     if owner_type is not None:
-        fields += ',"__parentId":' + _GID % owner_type
+        fields += ',"__parentId":' + _QUOTED_GID % owner_type
         pattern.groups.append("owner")
     code = [
         "found = fullmatch(line)",
@@ -116,7 +114,7 @@ class _Pattern:
             if self._paths.get(name, ())[: len(path)] == path
         ]
         if all(map(is_nullable, inside)):
-            form = f"(?:null|{form})"
+            form = f"(?>null|{form})"
         return f"({form})" if is_head else form
 
     def _value(self, path: Path) -> str:
@@ -127,7 +125,7 @@ class _Pattern:
             if own == path and name in self._columns
         }
         if not forms:
-            return _SCALAR
+            return SCALAR
         variable = self._variables[path] = f"v{len(self.groups)}"
         self.groups.append(variable)
         # Columns that read one value in two ways are left to the node.

@@ -10,7 +10,17 @@ from pydantic import BeforeValidator
 
 from shopify_pipeline.entities.entity import Connection, Entity, Parent
 from shopify_pipeline.entities.row import Drifts, Known, Personal, Read, Row, Webhook
-from shopify_pipeline.entities.types import Flag, Id, Money, Reference, Tags, Text, Timestamp, Word
+from shopify_pipeline.entities.types import (
+    Flag,
+    Id,
+    Money,
+    Numeral,
+    Reference,
+    Tags,
+    Text,
+    Timestamp,
+    Word,
+)
 
 
 def _display_word(status: object) -> object:
@@ -25,7 +35,7 @@ class Order(Row):
     """Shopify's id of the order."""
     shopify_customer_id: Annotated[Reference | None, Read("customer.id"), Webhook("customer.id")]
     """Shopify's id of its customer; NULL for a guest."""
-    order_number: Annotated[Text, BeforeValidator(str), Read("number"), Webhook("order_number")]
+    order_number: Annotated[Numeral, Read("number"), Webhook("order_number")]
     """The number in its name, as text: 1001."""
     name: Annotated[Text, Read("name"), Webhook("name")]
     """What the merchant and the customer see: #1001."""

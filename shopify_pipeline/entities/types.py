@@ -142,6 +142,12 @@ def _usual_text(value: Any) -> str:
     return escaped(value)
 
 
+def _usual_numeral(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
+    return _usual_text(value)
+
+
 def _usual_word(value: Any) -> str:
     if not value.isascii():
         raise UnusualError
@@ -158,26 +164,39 @@ def _usual_tags(value: Any) -> str:
     return texts_field(value)
 
 
-_TEXT = r'[^"\\\x00-\x1f]*(?:\\["\\/bfnrt][^"\\\x00-\x1f]*)*'
-_PLAIN = r'"[^"\\\x00-\x1f]*"'
+# Possessive throughout: nothing that was taken is ever given back, and the engine, which does not
+# see that, would remember every place where it might be.
+_TEXT = r'[^"\\\x00-\x1f]*+(?:\\["\\/bfnrt][^"\\\x00-\x1f]*+)*+'
+_PLAIN = r'"[^"\\\x00-\x1f]*+"'
+GID = r"gid:\\?+/\\?+/shopify\\?+/%s\\?+/([1-9][0-9]{0,17}+)"
+"""The form of a gid of one type, as it is written in JSON."""
 
 # COPY reads the escapes that these forms let through as JSON means them.
-_WRITTEN_ID = Written(r'"(?:gid:\\?/\\?/shopify\\?/[A-Za-z]+\\?/)?([1-9][0-9]{0,17})"')
+_WRITTEN_ID = Written(
+    r'"(?:gid:\\?+/\\?+/shopify\\?+/[A-Za-z]++\\?+/)?+([1-9][0-9]{0,17}+)"'
+)
 # Large ones come as texts: `"12"`, and not `12"`.
-_WRITTEN_INTEGER = Written(r'(?:"(?=[0-9]+")|(?!-?[0-9]+"))(0|-?[1-9][0-9]{0,8})"?')
-_WRITTEN_MONEY = Written(r'"(-?[0-9]{1,30}(?:\.[0-9]{1,20})?)"')
+_WRITTEN_INTEGER = Written(
+    r'(?>"(?=[0-9]++")|(?!-?+[0-9]++"))((?>0|-?+[1-9][0-9]{0,8}+))"?+'
+)
+_WRITTEN_NUMERAL = Written("((?>0|-?+[1-9][0-9]{0,17}+))")
+_WRITTEN_MONEY = Written(r'"(-?+[0-9]{1,30}+\.?+[0-9]{0,20}+)"')
 _WRITTEN_TIME = Written(
     r'"((?!0000)[0-9]{4}-'
-    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
-    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))"
-    r'T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)"'
+    r"(?>(?>0[13578]|1[02])-(?>0[1-9]|[12][0-9]|3[01])"
+    r"|(?>0[469]|11)-(?>0[1-9]|[12][0-9]|30)"
+    r"|02-(?>0[1-9]|1[0-9]|2[0-8]))"
+    r'T(?>[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)"'
 )
-_WRITTEN_FLAG = Written("(true|false)")
+_WRITTEN_FLAG = Written("((?>true|false))")
 _WRITTEN_TEXT = Written(f'"({_TEXT})"')
-_WRITTEN_WORD = Written('"([A-Za-z0-9_ ]*)"', str.lower)
-_WRITTEN_TAGS = Written(rf"(\[(?:{_PLAIN}(?:,{_PLAIN})*)?\])", lambda tags: f"{{{tags[1:-1]}}}")
-_WRITTEN_SCALAR = f'(-?[1-9][0-9]{{0,17}}|"{_TEXT}")'
+_WRITTEN_WORD = Written('"([A-Za-z0-9_ ]*+)"', str.lower)
+_WRITTEN_TAGS = Written(
+    rf"(\[(?:{_PLAIN}(?:,{_PLAIN})*+)?+\])", lambda tags: f"{{{tags[1:-1]}}}"
+)
+_WRITTEN_SCALAR = f'((?>-?+[1-9][0-9]{{0,17}}+|"{_TEXT}"))'
+SCALAR = f'(?>null|true|false|-?+[0-9]{{1,18}}+|"{_TEXT}")'
+"""The form of any leaf, as it is written in JSON."""
 
 Id = Annotated[
     int,
@@ -205,6 +224,9 @@ Integer = Annotated[
 ]
 Flag = Annotated[bool, sa.Boolean(), Usual(_usual_flag, _WRITTEN_FLAG)]
 Text = Annotated[str, sa.Text(), Usual(_usual_text, _WRITTEN_TEXT)]
+
+Numeral = Annotated[str, BeforeValidator(str), sa.Text(), Usual(_usual_numeral, _WRITTEN_NUMERAL)]
+"""A number that serves as a name, as text."""
 
 Word = Annotated[
     str,

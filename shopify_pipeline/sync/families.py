@@ -29,17 +29,17 @@ class UnknownLineError(Exception):
 class Family:
     """A record of the file, its children so far, and how many of each kind it still lacks.
 
-    `lines` are for COPY, by member. Where a value had not its usual form, `rows` are validated
-    when it is given out, and `problem` says what was malformed.
+    `lines` are for COPY, by member, as `missing` is. Where a value had not its usual form, `rows`
+    are validated when it is given out, and `problem` says what was malformed.
     """
 
     __slots__ = ("is_usual", "lines", "missing", "number", "problem", "raw", "rows", "wanted")
 
-    def __init__(self, number: str, raw: bytes, missing: list[float], members: int) -> None:
+    def __init__(self, number: str, raw: bytes, missing: Sequence[float]) -> None:
         self.number = number
         self.raw = [raw]
-        self.missing = missing
-        self.lines: list[list[Line]] = [[] for _ in range(members)]
+        self.missing = [0.0, *missing]
+        self.lines: list[list[Line]] = [[] for _ in self.missing]
         self.rows: list[list[Row]] = []
         self.is_usual = True
         self.problem: str | None = None
@@ -48,7 +48,7 @@ class Family:
     @property
     def is_whole(self) -> bool:
         """Whether it has as many children as it says; never, where it does not say."""
-        return max(self.missing, default=0) <= 0
+        return max(self.missing) <= 0
 
 
 class Families:
@@ -64,19 +64,17 @@ class Families:
     ) -> None:
         self._reader = reader
         self._wanted = wanted
-        self._members = len(reader.members)
         owners = [member.owner for member in reader.members[1:]]
         self._places = {
             member.gid_type: place for place, member in enumerate(reader.members) if place
         }
-        self._counted = [owner.counted_by if owner else None for owner in owners]
+        self._counted = [None, *(owner.counted_by if owner else None for owner in owners)]
         self._totals = [
             (tuple(owner.total.split(".")), owner.total_unless) if owner and owner.total else None
             for owner in owners
         ]
         self._patterns = self._made_patterns(owners)
         self._open: dict[str, Family] = {}
-        self._open_lines = 0
         self._last: str | None = None
         self._whole: list[Family] = []
         self._strays: list[Parked] = []
@@ -96,29 +94,32 @@ class Families:
         Raises:
             UnknownLineError: a line is not JSON, or of a type that was not asked for.
         """
-        for line in lines:
-            try:
-                place, number, node, made = self._read(line)
+        patterns = self._patterns
+        try:
+            for line in lines:
+                text = line.decode()
+                for place, taken in patterns:  # noqa: B007
+                    if (found := taken(text)) is not None:
+                        number, node, made = found
+                        break
+                else:
+                    place, number, node, made = self._read_node(line)
                 if place == 0:
                     self._add_root(number, node, line, made)
                 else:
                     self._add_child(place, number, node, line, made)
-            except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-                raise UnknownLineError(
-                    f"{self._reader.entity.name}: a line after record {self.roots} of the bulk "
-                    f"file is none that was asked for ({type(error).__name__}). Nothing after it "
-                    "was written; run again."
-                ) from None
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise UnknownLineError(
+                f"{self._reader.entity.name}: a line after record {self.roots} of the bulk "
+                f"file is none that was asked for ({type(error).__name__}). Nothing after it "
+                "was written; run again."
+            ) from None
 
-    def _read(self, line: bytes) -> tuple[int, str, Mapping[str, Any], Line | None]:
-        """Return a line's member, the number of its record, its head and what COPY gets.
+    def _read_node(self, line: bytes) -> tuple[int, str, Mapping[str, Any], Line | None]:
+        """Return a line's member, the number of its record, its node and what COPY gets.
 
         The last is None where a value has not its usual form.
         """
-        text = line.decode()
-        for place, taken in self._patterns:
-            if (found := taken(text)) is not None:
-                return place, *found
         node = orjson.loads(line)
         parent = node.get("__parentId")
         place = 0 if parent is None else self._place(node)
@@ -136,9 +137,7 @@ class Families:
             self._close(self._last)
         self.roots += 1
         missing = [_total(node, told) for told in self._totals]
-        family = Family(number, line, missing, self._members)
-        self._open[number] = family
-        self._open_lines += 1
+        self._open[number] = family = Family(number, line, missing)
         self._last = number
         if self._wanted is not None and not self._wanted(node):
             family.wanted = False
@@ -154,15 +153,15 @@ class Families:
         if family is None:
             self._strays.append((int(number), False, line.decode()))
             return
-        counted_by = self._counted[place - 1]
+        counted_by = self._counted[place]
+        missing = family.missing[place] - (node[counted_by] if counted_by else 1)
+        family.missing[place] = missing
         family.raw.append(line)
-        self._open_lines += 1
-        family.missing[place - 1] -= node[counted_by] if counted_by else 1
         if made is None:
             family.is_usual = False
         else:
             family.lines[place].append(made)
-        if number != self._last and family.is_whole:
+        if missing <= 0 and number != self._last and family.is_whole:
             self._close(number)
 
     def _place(self, child: Mapping[str, Any]) -> int:
@@ -170,9 +169,7 @@ class Families:
         return self._places[child["id"].split("/", 4)[3]]
 
     def _close(self, number: str) -> None:
-        family = self._open.pop(number)
-        self._open_lines -= len(family.raw)
-        self._whole.append(self._settled(family))
+        self._whole.append(self._settled(self._open.pop(number)))
 
     def _settled(self, family: Family) -> Family:
         if not family.is_usual and family.wanted:
@@ -183,7 +180,7 @@ class Families:
     def _read_carefully(self, family: Family) -> None:
         """Make the rows of a family that has values of an unusual form."""
         owner = int(family.number)
-        rows: list[list[Row]] = [[] for _ in range(self._members)]
+        rows: list[list[Row]] = [[] for _ in family.lines]
         try:
             for raw in family.raw:
                 node = orjson.loads(raw)
@@ -203,7 +200,6 @@ class Families:
         """Take out every family: the file is at its end, so they are whole."""
         rest = [*self.take_whole(), *map(self._settled, self._open.values())]
         self._open.clear()
-        self._open_lines = 0
         return rest
 
     @property
@@ -214,14 +210,13 @@ class Families:
     def take_parked(self) -> list[Parked]:
         """Take out what must be put aside: strays, and all that is open when that is too much."""
         parked, self._strays = self._strays, []
-        if self._open_lines > MAX_OPEN:
+        if sum(len(family.raw) for family in self._open.values()) > MAX_OPEN:
             for family in self._open.values():
                 number = int(family.number)
                 own, *children = (line.decode() for line in family.raw)
                 parked.append((number, True, own))
                 parked += [(number, False, line) for line in children]
             self._open.clear()
-            self._open_lines = 0
         return parked
 
     def together(self, owner: str, children: Sequence[str]) -> list[Family]:
