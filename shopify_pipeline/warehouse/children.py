@@ -122,7 +122,8 @@ class ChildStatements:
         )
         return (
             sa.select(
-                *new.c,
+                new.c[table.key],
+                new.c[self._link.id_column],
                 *kept_ids(table, shape, new.c, row.c),
                 passed.c.id.label("owner_id"),
                 passed.c.deleted_at.label("owner_deleted_at"),
@@ -144,11 +145,11 @@ class ChildStatements:
 
     def _upsert(self, judged: sa.CTE) -> Any:
         table, shape, write = self.table, self.shape, self.write
-        target = table.sql
-        links, source = joined_to_parents(table, shape, judged)
+        target, staged = table.sql, temporary_table(table, shape)
+        links, source = joined_to_parents(table, shape, judged, staged)
         columns = [*shape, *(link.name for link in links), self._link.column]
         columns += ["deleted_at", "synced_at"]
-        values = [*(judged.c[name] for name in shape), *links, judged.c.owner_id]
+        values = [*(staged.c[name] for name in shape), *links, judged.c.owner_id]
         values += [judged.c.owner_deleted_at, _now]
         if write.is_whole:
             columns.append("complete_at")

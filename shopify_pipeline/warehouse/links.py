@@ -17,11 +17,6 @@ def parent_of(link: Link) -> sa.TableClause:
     return sa.table(link.parent, *columns, schema="public")
 
 
-def _effective(link: Link, new: Columns) -> sa.ColumnElement[Any]:
-    kept = f"kept_{link.id_column}"
-    return new[kept] if kept in new else new[link.id_column]
-
-
 @cache
 def ids_of(link: Link) -> sql.Composed:
     """Return the query of the ids of a link's parents by their Shopify ids, both as text."""
@@ -38,11 +33,10 @@ def carried_links(table: Table, shape: Sequence[str]) -> list[Link]:
 def kept_ids(
     table: Table, shape: Sequence[str], new: Columns, row: Columns
 ) -> list[sa.ColumnElement[Any]]:
-    """Return what the write-once ids of the links will be: what to look the parents up by."""
+    """Return what the ids of the links will be: what to look the parents up by."""
     return [
         value(table, link.id_column, new, row).label(f"kept_{link.id_column}")
         for link in carried_links(table, shape)
-        if table.column(link.id_column).write_once
     ]
 
 
@@ -56,13 +50,18 @@ def link_after(link: Link, table: Table, target: Columns, new: Columns) -> sa.Co
 
 
 def joined_to_parents(
-    table: Table, shape: Sequence[str], judged: sa.CTE
+    table: Table, shape: Sequence[str], judged: sa.CTE, new: sa.Table
 ) -> tuple[list[sa.ColumnElement[Any]], sa.FromClause]:
-    """Return the links of judged rows, and the rows joined to the parents that they lead to."""
+    """Return the links of judged rows, and these joined to what they say and to their parents.
+
+    The judgement carries the key and the `kept_ids` alone: it is held while the statement runs,
+    and most rows of a repeat are not to be written.
+    """
     links: list[sa.ColumnElement[Any]] = []
-    source: sa.FromClause = judged
+    source: sa.FromClause = judged.join(new, new.c[table.key] == judged.c[table.key])
     for link in carried_links(table, shape):
         parent = parent_of(link).alias(f"parent_{link.column}")
-        source = source.outerjoin(parent, parent.c[link.parent_key] == _effective(link, judged.c))
+        kept = judged.c[f"kept_{link.id_column}"]
+        source = source.outerjoin(parent, parent.c[link.parent_key] == kept)
         links.append(parent.c.id.label(link.column))
     return links, source

@@ -47,9 +47,11 @@ class ParentStatements:
             *self._unchanged(carried, new.c, row.c),
             else_="updated",
         )
+        version = [new.c[name] for name in ("updated_at", "observed_at") if name in shape]
         judged = (
             sa.select(
-                *new.c,
+                new.c[table.key],
+                *version,
                 *kept_ids(table, shape, new.c, row.c),
                 row.c.id.label("row_id"),
                 row.c.deleted_at.label("row_deleted_at"),
@@ -104,13 +106,13 @@ class ParentStatements:
 
     def _upsert(self, carried: Sequence[str], judged: sa.CTE) -> Any:
         table, shape, write = self.table, self.shape, self.write
-        target = table.sql
-        links, source = joined_to_parents(table, shape, judged)
+        target, staged = table.sql, temporary_table(table, shape)
+        links, source = joined_to_parents(table, shape, judged, staged)
         columns = [*shape, *(link.name for link in links), "synced_at"]
-        values = [*(judged.c[name] for name in shape), *links, _now]
+        values = [*(staged.c[name] for name in shape), *links, _now]
         if write.is_whole:
             columns.append("complete_at")
-            values.append(judged.c.updated_at)
+            values.append(staged.c.updated_at)
         statement = insert(target).from_select(
             columns,
             sa.select(*values)
