@@ -172,13 +172,9 @@ GID = r"gid:\\?+/\\?+/shopify\\?+/%s\\?+/([1-9][0-9]{0,17}+)"
 """The form of a gid of one type, as it is written in JSON."""
 
 # COPY reads the escapes that these forms let through as JSON means them.
-_WRITTEN_ID = Written(
-    r'"(?:gid:\\?+/\\?+/shopify\\?+/[A-Za-z]++\\?+/)?+([1-9][0-9]{0,17}+)"'
-)
+_WRITTEN_ID = Written(r'"(?:gid:\\?+/\\?+/shopify\\?+/[A-Za-z]++\\?+/)?+([1-9][0-9]{0,17}+)"')
 # Large ones come as texts: `"12"`, and not `12"`.
-_WRITTEN_INTEGER = Written(
-    r'(?>"(?=[0-9]++")|(?!-?+[0-9]++"))((?>0|-?+[1-9][0-9]{0,8}+))"?+'
-)
+_WRITTEN_INTEGER = Written(r'(?>"(?=[0-9]++")|(?!-?+[0-9]++"))((?>0|-?+[1-9][0-9]{0,8}+))"?+')
 _WRITTEN_NUMERAL = Written("((?>0|-?+[1-9][0-9]{0,17}+))")
 _WRITTEN_MONEY = Written(r'"(-?+[0-9]{1,30}+\.?+[0-9]{0,20}+)"')
 _WRITTEN_TIME = Written(
@@ -191,9 +187,7 @@ _WRITTEN_TIME = Written(
 _WRITTEN_FLAG = Written("((?>true|false))")
 _WRITTEN_TEXT = Written(f'"({_TEXT})"')
 _WRITTEN_WORD = Written('"([A-Za-z0-9_ ]*+)"', str.lower)
-_WRITTEN_TAGS = Written(
-    rf"(\[(?:{_PLAIN}(?:,{_PLAIN})*+)?+\])", lambda tags: f"{{{tags[1:-1]}}}"
-)
+_WRITTEN_TAGS = Written(rf"(\[(?:{_PLAIN}(?:,{_PLAIN})*+)?+\])", lambda tags: f"{{{tags[1:-1]}}}")
 _WRITTEN_SCALAR = f'((?>-?+[1-9][0-9]{{0,17}}+|"{_TEXT}"))'
 SCALAR = f'(?>null|true|false|-?+[0-9]{{1,18}}+|"{_TEXT}")'
 """The form of any leaf, as it is written in JSON."""

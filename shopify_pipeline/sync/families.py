@@ -94,11 +94,12 @@ class Families:
         Raises:
             UnknownLineError: a line is not JSON, or of a type that was not asked for.
         """
-        patterns = self._patterns
+        node: Mapping[str, Any]
+        made: Line | None
         try:
             for line in lines:
                 text = line.decode()
-                for place, taken in patterns:  # noqa: B007
+                for place, taken in self._patterns:  # noqa: B007 - used after it
                     if (found := taken(text)) is not None:
                         number, node, made = found
                         break

@@ -27,6 +27,7 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--orders", type=int, default=100_000, help="orders of the load")
+    parser.add_argument("--rounds", type=int, default=3, help="how often it is measured")
     parser.add_argument(
         "--tables",
         type=int,
@@ -68,7 +69,9 @@ def _measured(
     print(f"\n{section} …", file=sys.stderr, flush=True)
     match section:
         case "load":
-            load, repeat = loading.measure_load(database("load"), orders=options.orders)
+            load, repeat = loading.measure_load(
+                database("load"), orders=options.orders, rounds=options.rounds
+            )
             return {"load": load, "repeat": repeat}
         case "hourly":
             return {"hourly": loading.measure_hourly(database, sizes=tuple(options.tables))}
