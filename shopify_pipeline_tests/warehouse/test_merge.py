@@ -452,3 +452,20 @@ def test_tags_survive_exactly(database: Database) -> None:
         assert fetch(
             connection, "SELECT tags FROM shopify_products ORDER BY shopify_product_id"
         ) == [(value,) for value in tags]
+
+
+def test_a_batch_does_not_read_the_table_it_goes_into(database: Database) -> None:
+    def read(connection: sa.Connection, keys: range) -> MergeCounts:
+        products = [(key, "T" * 200, 0, at(1), at(2)) for key in keys]
+        return merge_reads(connection, RowSet(PRODUCTS, PRODUCT, products))["shopify_products"]
+
+    with database.transaction() as connection:
+        read(connection, range(20_000))
+    with database.direct(autocommit=True) as connection:
+        connection.exec_driver_sql("ANALYZE public.shopify_products")
+    with database.transaction() as connection:
+        assert read(connection, range(0, 20_000, 20)) == MergeCounts(unchanged=1_000)
+        scanned = connection.exec_driver_sql(
+            "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'shopify_products'"
+        ).scalar_one()
+    assert scanned == 0
