@@ -115,8 +115,7 @@ def serve(  # noqa: PLR0917 - one parameter an option
         timeout_graceful_shutdown=2,
     )
     try:
-        click.echo(f"store: serving {settings.domain} on {address}")
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config, f"store: serving {settings.domain} on {address}").run(sockets=[listening])
     finally:
         application.close()
         simulated.database.close()
@@ -135,6 +134,22 @@ def _check_tls(cert: Path | None, key: Path | None) -> None:
 
 def _stopped(*_: object) -> NoReturn:
     raise SystemExit(0)
+
+
+class _Server(uvicorn.Server):
+    """Says that it serves when it does.
+
+    From then on a signal is uvicorn's to handle; before, what `_stopped` raises can be lost in an
+    import.
+    """
+
+    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        click.echo(self._announcement)
 
 
 class RefusedError(click.ClickException):
