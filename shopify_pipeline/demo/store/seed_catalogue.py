@@ -68,6 +68,7 @@ def catalogue(
     for place in range(count):
         identity += 32_768 + draw.randrange(5)
         created = start + (end - start) * place // (count + 1) + draw.randrange(DAY // 4)
+        created = min(end - SECOND, created)
         updated = min(end - SECOND, created + int(draw.expovariate(1 / (60 * DAY))))
         if place % 3 == 0 and created < mass_edit:
             updated = mass_edit
@@ -87,7 +88,7 @@ def catalogue(
             productType=draw.choice(_TYPES),
             status=status,
             tags=sorted(draw.sample(_TAGS, draw.randint(0, 3))),
-            updatedAt=max(created, updated),
+            updatedAt=updated,
             publishedAt=None if status == "DRAFT" else created + 3600 * SECOND,
             isGiftCard=gift_card,
             options=[
@@ -127,7 +128,7 @@ def catalogue(
                     price=amount,
                     compareAtPrice=amount + 5_000_000 if draw.random() < 0.2 else None,
                     inventoryQuantity=draw.randrange(-3, 200),
-                    updatedAt=max(created, updated),
+                    updatedAt=updated,
                     taxable=draw.random() < 0.95,
                     options=chosen,
                 )

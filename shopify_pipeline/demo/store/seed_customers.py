@@ -68,6 +68,7 @@ def customers(seed: int, count: int, start: int, end: int) -> Iterator[Document]
     for place in range(count):
         identity += 32_768 + draw.randrange(7)
         created = start + (end - start) * place // (count + 1) + draw.randrange(DAY // 8)
+        created = min(end - SECOND, created)
         updated = min(end - SECOND, created + int(draw.expovariate(1 / (45 * DAY))))
         first: str | None = draw.choice(_FIRST)
         last: str | None = draw.choice(_LAST)
@@ -98,7 +99,7 @@ def customers(seed: int, count: int, start: int, end: int) -> Iterator[Document]
             phone=phone,
             state=state,
             tags=sorted(draw.sample(_TAGS, draw.choice((0, 0, 1, 2)))),
-            updatedAt=max(created, updated),
+            updatedAt=updated,
             verifiedEmail=draw.random() < 0.9,
             locale=draw.choices(_LOCALES, (80, 6, 6, 4, 4))[0],
             note="Ligne 1\nLigne 2 – ✓" if draw.random() < 0.01 else None,  # noqa: RUF001
