@@ -26,7 +26,6 @@ LinePattern = Callable[[str], Taken | None]
 """Takes a line of a file; None for one of another form."""
 
 _NOTHING = "((?!))"
-_QUOTED_GID = f'"{GID}"'
 
 
 def line_pattern(
@@ -47,9 +46,9 @@ def line_pattern(
     has them. A line with an `owner_type` names its owner at its end.
     """
     pattern = _Pattern(columns, paths, head)
-    fields = pattern.object_of(tree, (), first=_QUOTED_GID % gid_type)
+    fields = pattern.object_of(tree, (), first=GID % gid_type)
     if owner_type is not None:
-        fields += ',"__parentId":' + _QUOTED_GID % owner_type
+        fields += ',"__parentId":' + GID % owner_type
         pattern.groups.append("owner")
     code = [
         "found = fullmatch(line)",

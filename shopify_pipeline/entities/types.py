@@ -168,11 +168,13 @@ def _usual_tags(value: Any) -> str:
 # see that, would remember every place where it might be.
 _TEXT = r'[^"\\\x00-\x1f]*+(?:\\["\\/bfnrt][^"\\\x00-\x1f]*+)*+'
 _PLAIN = r'"[^"\\\x00-\x1f]*+"'
-GID = r"gid:\\?+/\\?+/shopify\\?+/%s\\?+/([1-9][0-9]{0,17}+)"
+_NUMBER = "([1-9][0-9]{0,17}+)"
+_BEFORE_NUMBER = r"gid:\\?+/\\?+/shopify\\?+/%s\\?+/"
+GID = f'"{_BEFORE_NUMBER}{_NUMBER}"'
 """The form of a gid of one type, as it is written in JSON."""
 
 # COPY reads the escapes that these forms let through as JSON means them.
-_WRITTEN_ID = Written(r'"(?:gid:\\?+/\\?+/shopify\\?+/[A-Za-z]++\\?+/)?+([1-9][0-9]{0,17}+)"')
+_WRITTEN_ID = Written(f'"(?:{_BEFORE_NUMBER % "[A-Za-z]++"})?+{_NUMBER}"')
 # Large ones come as texts: `"12"`, and not `12"`.
 _WRITTEN_INTEGER = Written(r'(?>"(?=[0-9]++")|(?!-?+[0-9]++"))((?>0|-?+[1-9][0-9]{0,8}+))"?+')
 _WRITTEN_NUMERAL = Written("((?>0|-?+[1-9][0-9]{0,17}+))")

@@ -119,8 +119,8 @@ class Round:
 def measure_load(url: str, *, orders: int, rounds: int) -> tuple[Figures, Figures]:
     """Figures `load` and `repeat`: orders with their lines, parents loaded before.
 
-    The machine's speed changes by a third within a minute, so each of several rounds has its own
-    ratios; told are their medians, and the seconds of the round whose load was the median one.
+    Machines that are shared change their speed within a minute, so each of several rounds has its
+    own ratios; told are their medians, and the seconds of the round whose load was the median one.
     """
     with (
         serving(products=500, customers=max(1000, orders // 10), orders=orders) as store,

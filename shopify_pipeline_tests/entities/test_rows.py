@@ -26,6 +26,7 @@ from shopify_pipeline.entities.types import (
     Id,
     Integer,
     Money,
+    Numeral,
     Reference,
     Tags,
     Text,
@@ -129,8 +130,9 @@ NEARLY_USUAL: list[Any] = [
 ]  # fmt: skip
 
 
-KINDS = {"Flag": Flag, "Id": Id, "Integer": Integer, "Money": Money, "Reference": Reference,
-         "Tags": Tags, "Text": Text, "Timestamp": Timestamp, "Word": Word}  # fmt: skip
+KINDS = {"Flag": Flag, "Id": Id, "Integer": Integer, "Money": Money, "Numeral": Numeral,
+         "Reference": Reference, "Tags": Tags, "Text": Text, "Timestamp": Timestamp,
+         "Word": Word}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
