@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.entities.types import GID, SCALAR, Memo, is_nullable, pattern_of
 from shopify_pipeline.warehouse.copying import NULL, Line
 
@@ -57,16 +58,20 @@ def line_pattern(
     ]
     made = {name: pattern.made(name) for name in columns}
     made["observed_at"] = "observed"
-    code.append(f"text = '\\t'.join(({''.join(f'{field}, ' for field in made.values())}))")
+    text = "".join(f"{field}, " for field in made.values())
     rest = ", ".join("NULL" if name is None else made[name] for name in own)
     heads = ", ".join(f"{name!r}: loads(head_{name})" for name in head)
     belongs = "number" if owner_type is None else "owner"
-    code.append(f"return {belongs}, {{{heads}}}, (text, {rest})")
+    code += [
+        f"try: return {belongs}, {{{heads}}}, ('\\t'.join(({text})), {rest})",
+        "except NOT_USUAL: return None",
+    ]
     # Made of column names and GraphQL fields of this package alone, never of data.
     source = "def read(line):\n" + "".join(f"    {line}\n" for line in code)
     names = pattern.names | {
         "fullmatch": re.compile(r"\{" + fields + r"\}").fullmatch,
         "loads": orjson.loads,
+        "NOT_USUAL": NOT_USUAL,
         "observed": observed,
         "NULL": NULL,
     }
