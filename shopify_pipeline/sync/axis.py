@@ -14,13 +14,13 @@ from shopify_pipeline.sync.window import Window
 class Axis:
     """Which time of a record a window is of, and what reading one means.
 
-    `purpose` names it in the claims of bulk operations. `field` holds the time in an answer: what
-    lies outside the window is dropped (None: a filter that answers more does no harm).
-    `filtered` makes a window's filter; `moves_checkpoint` says whether the checkpoint follows.
+    `purpose` names it in the claims of bulk operations. `is_exact` says that what was updated
+    outside the window is dropped; else a filter that answers more does no harm. `filtered` makes a
+    window's filter; `moves_checkpoint` says whether the checkpoint follows.
     """
 
     purpose: str
-    field: str | None
+    is_exact: bool
     moves_checkpoint: bool
     filtered: Callable[[SyncContext, Entity, Window], Filter]
 
@@ -30,5 +30,5 @@ def _updated(sync: SyncContext, entity: Entity, window: Window) -> Filter:
     return asked_window(sync, entity, window).updated(entity.connection)
 
 
-UPDATED = Axis(purpose="updated", field="updatedAt", moves_checkpoint=True, filtered=_updated)
+UPDATED = Axis(purpose="updated", is_exact=True, moves_checkpoint=True, filtered=_updated)
 """Windows of what Shopify last changed: those of pulls."""

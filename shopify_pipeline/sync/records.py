@@ -96,9 +96,9 @@ class FamilyReader:
     def __init__(self, entity: Entity, *, observed_at: datetime, omit: frozenset[str]) -> None:
         self.entity = entity
         self.members = entity.family
-        self._observed_at = observed_at
+        self.observed_at = observed_at
         self._written = observed_at.isoformat()
-        self._omit = omit
+        self.omit = omit
         self._columns = [member.read_columns(omit) for member in self.members]
         self._readers = [
             member.line_reader(columns)
@@ -115,7 +115,7 @@ class FamilyReader:
     def pattern(self, member: int, head: Collection[str]) -> LinePattern:
         """Return what takes the usual lines of a member in a bulk file, with fields of its head."""
         entity = self.members[member]
-        tree = selected(entity, self._omit, totals=True)
+        tree = selected(entity, self.omit, totals=True)
         return entity.line_pattern(self._columns[member], tree, head, observed=self._written)
 
     def row(self, member: int, node: Node, owner: int) -> Row:
@@ -126,7 +126,7 @@ class FamilyReader:
         """
         row = self.members[member].row
         values = row.read_values(node, columns=self._columns[member], owner=owner)
-        return (*values, self._observed_at)
+        return (*values, self.observed_at)
 
     def lines_of(self, node: Node) -> ByMember[Line]:
         """Return the lines of a node that has all its children; raises as `line`."""

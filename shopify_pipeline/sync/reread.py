@@ -19,7 +19,7 @@ def _created(_: SyncContext, entity: Entity, window: Window) -> Filter:
     return asked.created(entity.connection)
 
 
-CREATED = Axis(purpose="created", field=None, moves_checkpoint=False, filtered=_created)
+CREATED = Axis(purpose="created", is_exact=False, moves_checkpoint=False, filtered=_created)
 """Windows of what was created; a record from beside the window is as true as one in it."""
 
 

@@ -1,7 +1,7 @@
 """Reads one window, by pages or by bulk operations, and proves by a count that it was whole."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -23,6 +23,7 @@ from shopify_pipeline.sync.bulk import BulkRead
 from shopify_pipeline.sync.context import SyncContext
 from shopify_pipeline.sync.counts import count, exact
 from shopify_pipeline.sync.families import Families, Family, UnknownLineError
+from shopify_pipeline.sync.line_parser import LineParser
 from shopify_pipeline.sync.queries import Filter, bulk_query, nested, page_query
 from shopify_pipeline.sync.records import FamilyReader, added, records_of
 from shopify_pipeline.sync.report import Progress, PullReport, ignored, silent
@@ -187,7 +188,7 @@ class WindowRead:
                     "them. Run again in some minutes; if it stays, compare the app's scopes."
                 )
 
-        families = Families(reader, wanted=lambda node: self._is_in(window, node))
+        families = Families(LineParser(reader), wanted=lambda updated: self._is_in(window, updated))
         reading.stream(operation, families, write, accept)
 
     def _finish_bulk(self, window: Window, operation: BulkOperation, claim: Claim) -> None:
@@ -200,9 +201,12 @@ class WindowRead:
     def _filter(self, window: Window) -> Filter:
         return self.axis.filtered(self.sync, self.entity, window)
 
-    def _is_in(self, window: Window, node: Mapping[str, Any]) -> bool:
-        field = self.axis.field
-        return field is None or datetime.fromisoformat(node[field]) in window
+    def _is_in(self, window: Window, updated: Any) -> bool:
+        """Whether a record is wanted; one without a time is: its reading says what is wrong."""
+        try:
+            return not self.axis.is_exact or datetime.fromisoformat(updated) in window
+        except (TypeError, ValueError):
+            return True
 
     def _bulk_query(self, window: Window) -> str:
         return bulk_query(self.entity, self.sync.omit, self._filter(window))
@@ -247,7 +251,7 @@ class WindowRead:
 
     def _write(self, chunk: Window, page: Page, whole_read_at: datetime | None) -> None:
         """Merge a page; with it, if it ends a chunk read whole, move the checkpoint."""
-        nodes = [node for node in page.nodes if self._is_in(chunk, node)]
+        nodes = [node for node in page.nodes if self._is_in(chunk, node["updatedAt"])]
         records = records_of(
             self.entity, nodes, observed_at=page.answer.sent_at, omit=self.sync.omit
         )

@@ -1,6 +1,7 @@
 """Bulk operations: the same tables as by pages, whatever happens to operation and file."""
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -13,13 +14,14 @@ import pytest
 
 from shopify_pipeline.admin_api import bulk
 from shopify_pipeline.admin_api.bulk_operation import BulkOperation
+from shopify_pipeline.admin_api.download import Download
 from shopify_pipeline.admin_api.errors import BulkFailedError
-from shopify_pipeline.entities import ENTITIES, ROOTS, Entity
-from shopify_pipeline.entities.types import UnusualError
+from shopify_pipeline.entities import ENTITIES, ROOTS, Entity, MalformedRecordError
 from shopify_pipeline.sync import bulk as bulk_read
-from shopify_pipeline.sync import families, window_read
+from shopify_pipeline.sync import families, line_parser, window_read
 from shopify_pipeline.sync.bulk import BulkRead
 from shopify_pipeline.sync.context import SyncContext, open_sync
+from shopify_pipeline.sync.line_parser import LineParser, Parsed
 from shopify_pipeline.sync.pull import pull
 from shopify_pipeline.sync.queries import bulk_query
 from shopify_pipeline.sync.records import FamilyReader
@@ -34,6 +36,8 @@ from shopify_pipeline_tests.truth import differences
 
 ORDERS = ENTITIES["orders"]
 
+ParsedAs = Callable[[Callable[[Parsed], Parsed]], None]
+
 
 @pytest.fixture
 def sync(store: SimulatedStore, database_url: str, opened: OpenSync) -> SyncContext:
@@ -46,6 +50,31 @@ def torn(monkeypatch: pytest.MonkeyPatch) -> None:
     """No family comes together before the end of its file."""
     monkeypatch.setattr(families, "MAX_OPEN", 0)
     monkeypatch.setattr(families.Family, "is_whole", False)
+
+
+@pytest.fixture
+def parsed_as(monkeypatch: pytest.MonkeyPatch) -> ParsedAs:
+    """Has every line of a bulk file mean something else than it says."""
+
+    def arrange(change: Callable[[Parsed], Parsed]) -> None:
+        parse = LineParser.parse
+
+        def parsed(self: LineParser, lines: Iterable[bytes]) -> list[Parsed | None]:
+            return [said and change(said) for said in parse(self, lines)]
+
+        monkeypatch.setattr(LineParser, "parse", parsed)
+
+    return arrange
+
+
+def having_no_children(said: Parsed) -> Parsed:
+    member, number, tally, updated, made = said
+    return member, number, tally if member else [0.0] * len(tally), updated, made
+
+
+def parser_of(operation: BulkOperation, entity: Entity = ORDERS) -> LineParser:
+    """What parses the lines of an operation's file."""
+    return LineParser(FamilyReader(entity, observed_at=operation.created_at, omit=frozenset()))
 
 
 def claims(database_url: str) -> list[tuple[Any, ...]]:
@@ -102,12 +131,9 @@ def test_nearly_every_line_is_read_the_fast_way(
 
 
 def test_values_of_an_unusual_form_end_as_pydantic_reads_them(
-    store: SimulatedStore, database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+    store: SimulatedStore, database_url: str, sync: SyncContext, parsed_as: ParsedAs
 ) -> None:
-    def never(*_: Any, **__: Any) -> None:
-        raise UnusualError
-
-    monkeypatch.setattr(FamilyReader, "line", never)
+    parsed_as(lambda said: (*said[:4], None))
     pull_all(sync)
     assert differences(store.url, database_url) == []
 
@@ -148,22 +174,22 @@ def test_no_family_is_torn_by_a_total_that_leaves_lines_out(sync: SyncContext) -
         if node.get("edited"):
             node["subtotalLineItemsQuantity"] -= 1
     assert any(node.get("edited") for node in nodes)
-    reader = FamilyReader(ORDERS, observed_at=operation.created_at, omit=frozenset())
-    together = families.Families(reader)
+    parser = parser_of(operation)
+    together = families.Families(parser)
     # Children far from their parents: a family is whole when it has as many as it says.
-    for node in sorted(nodes, key=lambda node: "__parentId" in node):
-        together.add([orjson.dumps(node)])
+    lines = [orjson.dumps(node) for node in sorted(nodes, key=lambda node: "__parentId" in node)]
+    together.add(lines)
     assert len(together.take_whole()) > together.roots / 2
     assert together.torn == []
 
 
 def test_a_record_called_whole_too_early_is_not_so_if_the_run_ends_there(
-    database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+    database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch, parsed_as: ParsedAs
 ) -> None:
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(families, "_total", lambda *_: 0)
+    parsed_as(having_no_children)
     monkeypatch.setattr(bulk_read, "BATCH", 1)
     monkeypatch.setattr(bulk_read, "WRITERS", 1)
     monkeypatch.setattr(BulkRead, "_write_parked", killed)
@@ -178,12 +204,16 @@ def test_a_record_called_whole_too_early_is_not_so_if_the_run_ends_there(
 
 
 def test_a_record_whose_children_stood_far_away_is_not_called_whole_till_it_is_read_again(
-    store: SimulatedStore, database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+    store: SimulatedStore,
+    database_url: str,
+    sync: SyncContext,
+    monkeypatch: pytest.MonkeyPatch,
+    parsed_as: ParsedAs,
 ) -> None:
     whole = "SELECT count(*) FILTER (WHERE complete_at IS NULL), count(*) FROM shopify_orders"
-    with monkeypatch.context() as patch:
-        patch.setattr(families, "_total", lambda *_: 0)
-        pull(sync, ORDERS, everything(sync))
+    parsed_as(having_no_children)
+    pull(sync, ORDERS, everything(sync))
+    monkeypatch.undo()
     with psycopg.connect(database_url) as connection:
         torn, orders = connection.execute(whole).fetchone() or (0, 0)
         assert torn > orders / 2
@@ -220,9 +250,9 @@ def test_nothing_stays_aside_of_a_file_that_is_given_up(
     store: SimulatedStore, database_url: str, sync: SyncContext
 ) -> None:
     reading, operation = ended_operation(sync)
-    reader = FamilyReader(ORDERS, observed_at=operation.created_at, omit=frozenset())
+    together = families.Families(parser_of(operation))
     with pytest.raises(ShortfallError):
-        reading.stream(operation, families.Families(reader), lambda _: None, refuse)
+        reading.stream(operation, together, lambda _: None, refuse)
     assert parked(database_url) == 0
 
 
@@ -231,11 +261,11 @@ def test_what_a_killed_reader_had_put_aside_is_cleared_by_the_next(
     store: SimulatedStore, database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, operation = ended_operation(sync)
-    reader = FamilyReader(ORDERS, observed_at=operation.created_at, omit=frozenset())
+    together = families.Families(parser_of(operation))
     with monkeypatch.context() as patch:
         patch.setattr(bulk_parking, "clear", lambda *_: None)  # a killed one clears nothing
         with pytest.raises(ShortfallError):
-            reading.stream(operation, families.Families(reader), lambda _: None, refuse)
+            reading.stream(operation, together, lambda _: None, refuse)
     assert parked(database_url) > 0
     pull_all(sync)
     assert claims(database_url)[0] == ("orders", operation.gid, "merged")
@@ -354,8 +384,8 @@ def test_an_empty_result_is_no_failure(database_url: str, sync: SyncContext) -> 
     operation = reading.run(reading.claim(empty, query), query, adopt=False)
     assert operation.url is None
     roots: list[int] = []
-    reader = FamilyReader(ORDERS, observed_at=operation.created_at, omit=frozenset())
-    reading.stream(operation, families.Families(reader), lambda _: None, roots.append)
+    together = families.Families(parser_of(operation))
+    reading.stream(operation, together, lambda _: None, roots.append)
     assert roots == [0]
 
 
@@ -366,7 +396,7 @@ def test_the_lines_of_a_bulk_file_are_taken_without_being_read_as_nodes(
     _, operation = ended_operation(sync, root)
     assert operation.result_url is not None
     lines = [*httpx.get(operation.result_url).content.split(b"\n")][:-1]
-    reader = FamilyReader(root, observed_at=operation.created_at, omit=frozenset())
+    parser = parser_of(operation, root)
     read: list[bytes] = []
 
     def watched(line: bytes) -> Any:
@@ -374,9 +404,8 @@ def test_the_lines_of_a_bulk_file_are_taken_without_being_read_as_nodes(
             read.append(line)
         return orjson.loads(line)
 
-    together = families.Families(reader)
-    monkeypatch.setattr(families, "orjson", SimpleNamespace(loads=watched))
-    together.add(lines)
+    monkeypatch.setattr(line_parser, "orjson", SimpleNamespace(loads=watched))
+    assert None not in parser.parse(lines)
     assert len(lines) > 50
     # What is left: texts with escapes that COPY doesn't know, and the 29th of February.
     assert len(read) < len(lines) / 20, read[:3]
@@ -401,13 +430,83 @@ def test_a_text_of_a_bulk_file_is_stored_as_json_means_it(
     _, operation = ended_operation(sync)
     assert operation.result_url is not None
     lines = httpx.get(operation.result_url).content.split(b"\n")[:-1]
-    reader = FamilyReader(ORDERS, observed_at=operation.created_at, omit=frozenset())
-    together = families.Families(reader)
+    parser = parser_of(operation)
+    together = families.Families(parser)
     name = f'"name":"{written}"'.encode()
-    together.add(re.sub(rb'"name":"[^"]*"', lambda _: name, line) for line in lines)
+    lines = [re.sub(rb'"name":"[^"]*"', lambda _: name, line) for line in lines]
+    together.add(lines)
     usual = [family for family in together.take_rest() if family.is_usual]
-    records = reader.records(family.lines for family in usual)
+    records = parser.reader.records(family.lines for family in usual)
     records.merge(sync.database, lambda _: None)
     with psycopg.connect(database_url) as connection:
         names = connection.execute("SELECT DISTINCT name FROM shopify_orders").fetchall()
     assert names == [(meant,)]
+
+
+def test_records_that_are_malformed_in_a_bulk_file_are_named_and_cost_no_other(
+    database_url: str, sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = Download.batches
+
+    def altered(self: Download) -> Iterator[list[bytes]]:
+        roots = 0
+        for lines in batches(self):
+            for place, line in enumerate(lines):
+                if b"__parentId" not in line and roots < len(values):
+                    lines[place] = re.sub(*values[roots], line)
+                    roots += 1
+            yield lines
+
+    status = rb'(?<="displayFulfillmentStatus":)"\w*"'
+    values = [
+        (status, '"ÉTAT"'.encode()),
+        (status, b"5"),
+        (rb'(?<="updatedAt":)"[^"]*"', b'"yesterday"'),
+    ]
+    monkeypatch.setattr(Download, "batches", altered)
+    with pytest.raises(MalformedRecordError, match=": 2 records don't fit"):
+        pull(sync, ORDERS, everything(sync))
+    assert claims(database_url)[0][2] == "merged"
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE fulfillment_status = 'état'),"
+            " count(*) FILTER (WHERE complete_at IS NULL) FROM shopify_orders"
+        ).fetchone()
+    assert found == (148, 1, 0)
+
+
+@pytest.mark.usefixtures("torn")
+def test_the_patterns_of_lines_are_made_once_for_a_file(
+    sync: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Entity] = []
+    line_pattern = Entity.line_pattern
+
+    def counted(self: Entity, *given: Any, **named: Any) -> Any:
+        made.append(self)
+        return line_pattern(self, *given, **named)
+
+    monkeypatch.setattr(Entity, "line_pattern", counted)
+    pull(sync, ORDERS, everything(sync))
+    assert made == [*ORDERS.family]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"[]",
+        b'"text"',
+        b"\xff",
+        b'{"id":"gid://shopify/Order/x","updatedAt":"2026-01-01T00:00:00Z"}',
+        b'{"id":"gid://shopify/Order/1"}',
+        b'{"id":"gid://shopify/Metafield/1","__parentId":"gid://shopify/Order/1"}',
+        b'{"id":"gid://shopify/LineItem/1","quantity":"x","__parentId":"gid://shopify/Order/1"}',
+        b'{"id":"gid://shopify/LineItem/1","quantity":1,"__parentId":"gid://shopify/Order/x"}',
+    ],
+)
+def test_a_line_that_was_not_asked_for_is_refused(sync: SyncContext, line: bytes) -> None:
+    _, operation = ended_operation(sync)
+    together = families.Families(parser_of(operation))
+    with pytest.raises(families.UnknownLineError, match="orders: a line after record 0"):
+        together.add([line])
