@@ -47,7 +47,8 @@ class Usual:
     Many times faster than by way of pydantic. It raises for every other form, which is then left
     to pydantic; it never takes a value that pydantic would refuse, nor makes another of it.
 
-    `written` is the same form as it is written in JSON.
+    `written` is what is taken of JSON as it stands: some of these forms, and none that pydantic
+    would read otherwise.
     """
 
     field: Callable[[Any], str]

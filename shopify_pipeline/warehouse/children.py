@@ -8,7 +8,12 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from shopify_pipeline.warehouse.links import carried_links, joined_to_parents, kept_ids, link_after
+from shopify_pipeline.warehouse.links import (
+    carried_links,
+    joined_to_parents,
+    link_after,
+    linked_ids,
+)
 from shopify_pipeline.warehouse.staging import passed_table, temporary_table
 from shopify_pipeline.warehouse.tables import Link, Table
 from shopify_pipeline.warehouse.versions import (
@@ -124,7 +129,7 @@ class ChildStatements:
             sa.select(
                 new.c[table.key],
                 new.c[self._link.id_column],
-                *kept_ids(table, shape, new.c, row.c),
+                *linked_ids(table, shape, new.c, row.c),
                 passed.c.id.label("owner_id"),
                 passed.c.deleted_at.label("owner_deleted_at"),
                 whole_at.label("whole_at"),

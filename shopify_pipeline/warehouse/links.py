@@ -30,12 +30,12 @@ def carried_links(table: Table, shape: Sequence[str]) -> list[Link]:
     return [link for link in table.links if link.id_column in shape]
 
 
-def kept_ids(
+def linked_ids(
     table: Table, shape: Sequence[str], new: Columns, row: Columns
 ) -> list[sa.ColumnElement[Any]]:
     """Return what the ids of the links will be: what to look the parents up by."""
     return [
-        value(table, link.id_column, new, row).label(f"kept_{link.id_column}")
+        value(table, link.id_column, new, row).label(f"linked_{link.id_column}")
         for link in carried_links(table, shape)
     ]
 
@@ -54,14 +54,14 @@ def joined_to_parents(
 ) -> tuple[list[sa.ColumnElement[Any]], sa.FromClause]:
     """Return the links of judged rows, and these joined to what they say and to their parents.
 
-    The judgement carries the key and the `kept_ids` alone: it is held while the statement runs,
-    and most rows of a repeat are not to be written.
+    The judgement carries the `linked_ids` and none of the row's other values: it is held while the
+    statement runs, and most rows of a repeat are not to be written.
     """
     links: list[sa.ColumnElement[Any]] = []
     source: sa.FromClause = judged.join(new, new.c[table.key] == judged.c[table.key])
     for link in carried_links(table, shape):
         parent = parent_of(link).alias(f"parent_{link.column}")
-        kept = judged.c[f"kept_{link.id_column}"]
-        source = source.outerjoin(parent, parent.c[link.parent_key] == kept)
+        linked = judged.c[f"linked_{link.id_column}"]
+        source = source.outerjoin(parent, parent.c[link.parent_key] == linked)
         links.append(parent.c.id.label(link.column))
     return links, source

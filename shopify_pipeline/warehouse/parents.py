@@ -8,7 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from shopify_pipeline.warehouse.links import carried_links, joined_to_parents, kept_ids, link_after
+from shopify_pipeline.warehouse.links import (
+    carried_links,
+    joined_to_parents,
+    link_after,
+    linked_ids,
+)
 from shopify_pipeline.warehouse.staging import passed_table, temporary_table
 from shopify_pipeline.warehouse.tables import Table
 from shopify_pipeline.warehouse.versions import (
@@ -52,7 +57,7 @@ class ParentStatements:
             sa.select(
                 new.c[table.key],
                 *version,
-                *kept_ids(table, shape, new.c, row.c),
+                *linked_ids(table, shape, new.c, row.c),
                 row.c.id.label("row_id"),
                 row.c.deleted_at.label("row_deleted_at"),
                 verdict.label("verdict"),

@@ -74,7 +74,10 @@ def _creation(table: sa.Table) -> str:
 
 
 def bring(connection: sa.Connection, stages: Sequence[Stage], passed: sa.Table) -> None:
-    """Create the temporary tables, fill them and leave one row an id in each."""
+    """Create the temporary tables, fill them and leave one row an id in each.
+
+    The rest of the transaction looks rows up rather than reading tables through.
+    """
     parent, *children = stages
     tables = [passed, *(stage.temporary for stage in stages)]
     connection.exec_driver_sql("; ".join([_LOOK_UP, *map(_creation, tables)]))
