@@ -1,13 +1,15 @@
 r"""Compiles the reading of a bulk file's line into one regular expression: from JSON to COPY.
 
-A line has the fields of the query in its order, and COPY's text format knows JSON's escapes but for
-`\u` (https://www.postgresql.org/docs/current/sql-copy.html): what the expression takes goes into
-the table as it stands, without a node having been made of it. A line of any other form is not
-taken, and to be read as a node.
+A line has the fields of the query in its order, by their short names, and COPY's text format knows
+JSON's escapes but for `\u` (https://www.postgresql.org/docs/current/sql-copy.html): what the
+expression takes goes into the table as it stands, without a node having been made of it. A line of
+any other form is not taken, and to be read as a node.
 """
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import product
+from string import ascii_letters
 from typing import Any
 
 import orjson
@@ -26,7 +28,30 @@ Taken = tuple[str, dict[str, Any], Line]
 LinePattern = Callable[[str], Taken | None]
 """Takes a line of a file; None for one of another form."""
 
+_ALIASES = (*ascii_letters, *map("".join, product(ascii_letters, repeat=2)))
 _NOTHING = "((?!))"
+
+
+def short_names(tree: Tree) -> dict[str, str]:
+    """Return the aliases under which a bulk file holds the fields of an object.
+
+    With their own names a file would be half as large again. `id` keeps its own, as Shopify asks of
+    nodes with children (https://shopify.dev/docs/api/usage/bulk-operations/queries).
+    """
+    aliased = zip(tree, _ALIASES, strict=False)
+    return {name: name if name == "id" else alias for name, alias in aliased}
+
+
+def named(held: Any, tree: Tree) -> Any:
+    """Return what a file holds under short names, under those of the fields.
+
+    Raises:
+        KeyError: it lacks a field.
+    """
+    if not (tree and isinstance(held, dict)):
+        return held
+    short = short_names(tree)
+    return {name: named(held[short[name]], below) for name, below in tree.items()}
 
 
 def line_pattern(
@@ -60,7 +85,11 @@ def line_pattern(
     made["observed_at"] = "observed"
     text = "".join(f"{field}, " for field in made.values())
     rest = ", ".join("NULL" if name is None else made[name] for name in own)
-    heads = ", ".join(f"{name!r}: loads(head_{name})" for name in head)
+    values = {name: f"loads(head_{name})" for name in head}
+    heads = ", ".join(
+        f"{name!r}: named({value}, tree[{name!r}])" if tree[name] else f"{name!r}: {value}"
+        for name, value in values.items()
+    )
     belongs = "number" if owner_type is None else "owner"
     code += [
         f"try: return {belongs}, {{{heads}}}, ('\\t'.join(({text})), {rest})",
@@ -71,6 +100,8 @@ def line_pattern(
     names = pattern.names | {
         "fullmatch": re.compile(r"\{" + fields + r"\}").fullmatch,
         "loads": orjson.loads,
+        "named": named,
+        "tree": tree,
         "NOT_USUAL": NOT_USUAL,
         "observed": observed,
         "NULL": NULL,
@@ -96,6 +127,7 @@ class _Pattern:
     def object_of(self, tree: Tree, above: Path, *, first: str = "") -> str:
         """The fields of an object; `first` is the form of a record's own `id`."""
         fields = []
+        short = short_names(tree)
         for name, below in tree.items():
             path = (*above, name)
             if path == ("id",):
@@ -104,7 +136,7 @@ class _Pattern:
                 form = first
             else:
                 form = self._form(path, below)
-            fields.append(f'"{name}":{form}')
+            fields.append(f'"{short[name]}":{form}')
         return ",".join(fields)
 
     def _form(self, path: Path, below: Tree) -> str:

@@ -6,8 +6,6 @@ A child comes after its parent, but not always next to it
 
 from collections.abc import Callable, Sequence
 
-import orjson
-
 from shopify_pipeline.entities import MalformedRecordError
 from shopify_pipeline.sync.line_parser import LineParser
 from shopify_pipeline.sync.records import Row
@@ -62,6 +60,7 @@ class Families:
         self._parser = parser
         self._wanted = wanted
         self._open: dict[str, Family] = {}
+        self._held = 0
         self._last: str | None = None
         self._whole: list[Family] = []
         self._strays: list[Parked] = []
@@ -92,6 +91,7 @@ class Families:
         if self._last is not None and (last := self._open.get(self._last)) and last.is_whole:
             self._close(self._last)
         self.roots += 1
+        self._held += 1
         self._open[number] = family = Family(number, line, totals)
         self._last = number
         if self._wanted is not None and not self._wanted(updated):
@@ -110,6 +110,7 @@ class Families:
             return
         family.missing[place] -= counts
         family.raw.append(line)
+        self._held += 1
         if made is None:
             family.is_usual = False
         else:
@@ -121,6 +122,7 @@ class Families:
         self._whole.append(self._settled(self._open.pop(number)))
 
     def _settled(self, family: Family) -> Family:
+        self._held -= len(family.raw)
         if not family.is_usual and family.wanted:
             self._read_carefully(family)
         family.raw.clear()
@@ -132,8 +134,7 @@ class Families:
         rows: list[list[Row]] = [[] for _ in family.lines]
         try:
             for raw in family.raw:
-                node = orjson.loads(raw)
-                place = self._parser.place_of(node)
+                place, _, node = self._parser.node_of(raw)
                 rows[place].append(self.reader.row(place, node, owner))
         except MalformedRecordError as error:
             family.problem = str(error)
@@ -159,13 +160,14 @@ class Families:
     def take_parked(self) -> list[Parked]:
         """Take out what must be put aside: strays, and all that is open when that is too much."""
         parked, self._strays = self._strays, []
-        if sum(len(family.raw) for family in self._open.values()) > MAX_OPEN:
+        if self._held > MAX_OPEN:
             for family in self._open.values():
                 number = int(family.number)
                 own, *children = (line.decode() for line in family.raw)
                 parked.append((number, True, own))
                 parked += [(number, False, line) for line in children]
             self._open.clear()
+            self._held = 0
         return parked
 
     def together(self, owner: str, children: Sequence[str]) -> list[Family]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from shopify_pipeline.entities.line_pattern import named
 from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.sync.records import FamilyReader
 from shopify_pipeline.warehouse.copying import Line
@@ -54,18 +55,21 @@ class LineParser:
                         parsed.append(self._told(place, *found))
                         break
                 else:
-                    parsed.append(self._read_node(orjson.loads(line)))
+                    parsed.append(self._read_node(line))
             except _NOT_ASKED_FOR:
                 parsed.append(None)
         return parsed
 
-    def place_of(self, node: Mapping[str, Any]) -> int:
-        """Return a node's place among the members."""
-        return self._places[node["id"].split("/", 4)[3]] if "__parentId" in node else 0
+    def node_of(self, line: bytes) -> tuple[int, str, Mapping[str, Any]]:
+        """Return a line's member, the gid of its record and its node, as a page would hold it."""
+        held = orjson.loads(line)
+        place = self._places[held["id"].split("/", 4)[3]] if "__parentId" in held else 0
+        node = named(held, self.reader.tree(place))
+        return place, held["__parentId" if place else "id"], node
 
-    def _read_node(self, node: Mapping[str, Any]) -> Parsed:
-        place = self.place_of(node)
-        number = str(int(node["__parentId" if place else "id"].rpartition("/")[2]))
+    def _read_node(self, line: bytes) -> Parsed:
+        place, gid, node = self.node_of(line)
+        number = str(int(gid.rpartition("/")[2]))
         try:
             made = self.reader.line(place, node, number)
         except NOT_USUAL:

@@ -10,6 +10,7 @@ from typing import Any
 
 from shopify_pipeline.admin_api.pages import Nested
 from shopify_pipeline.entities import Connection, Entity
+from shopify_pipeline.entities.line_pattern import short_names
 
 CHILDREN_AT_ONCE = 10
 """Children read with each node of a page: most orders and products have no more; the rest follow
@@ -37,19 +38,19 @@ class Filter:
 
 
 @cache
-def selection(entity: Entity, omit: frozenset[str] = frozenset(), *, totals: bool = False) -> str:
-    """The fields of a node, without those of its children.
-
-    With `totals`, also those that tell how many children it has, or counts as.
-    """
-    return _written(selected(entity, omit, totals=totals))
+def selection(entity: Entity, omit: frozenset[str] = frozenset()) -> str:
+    """The fields of a node, without those of its children."""
+    return _written(selected(entity, omit))
 
 
 @cache
 def selected(
     entity: Entity, omit: frozenset[str] = frozenset(), *, totals: bool = False
 ) -> Mapping[str, Any]:
-    """The same as a tree, in the order in which Shopify answers: none below a leaf."""
+    """The same as a tree, in the order in which Shopify answers: none below a leaf.
+
+    With `totals`, also those that tell how many children it has, or counts as.
+    """
     paths = entity.row.read_paths()
     wanted = [("id",), *(paths.get(column, ()) for column in entity.read_columns(omit))]
     if entity.connection is not None:
@@ -121,17 +122,20 @@ def existence_query() -> str:
 
 @cache
 def bulk_query(entity: Entity, omit: frozenset[str], filtered: Filter) -> str:
-    """The document that a bulk operation runs: no variables, `edges`, no page sizes."""
+    """The document that a bulk operation runs: no variables, `edges`, no page sizes.
+
+    Its fields are aliased by `short_names`.
+    """
     connection = _connection(entity)
     children = " ".join(
-        f"{child.owner.field} {{ edges {{ node {{ {selection(child, omit, totals=True)} }} }} }}"
+        f"{child.owner.field} {{ edges {{ node {{ {_aliased(child, omit)} }} }} }}"
         for child in entity.children
         if child.owner is not None
     )
     terms = filtered.terms.replace("\\", "\\\\").replace('"', '\\"')
     return (
         f'{{ {connection.field}(query: "{terms}", sortKey: {filtered.sort_key})'
-        f" {{ edges {{ node {{ {selection(entity, omit, totals=True)} {children} }} }} }} }}"
+        f" {{ edges {{ node {{ {_aliased(entity, omit)} {children} }} }} }} }}"
     )
 
 
@@ -197,7 +201,15 @@ def _connection(entity: Entity) -> Connection:
     return entity.connection
 
 
-def _written(tree: Mapping[str, Any]) -> str:
-    return " ".join(
-        f"{name} {{ {_written(branch)} }}" if branch else name for name, branch in tree.items()
-    )
+def _aliased(entity: Entity, omit: frozenset[str]) -> str:
+    return _written(selected(entity, omit, totals=True), aliased=True)
+
+
+def _written(tree: Mapping[str, Any], *, aliased: bool = False) -> str:
+    aliases = short_names(tree) if aliased else {}
+    fields = []
+    for name, branch in tree.items():
+        alias = aliases.get(name, name)
+        field = name if alias == name else f"{alias}: {name}"
+        fields.append(f"{field} {{ {_written(branch, aliased=aliased)} }}" if branch else field)
+    return " ".join(fields)

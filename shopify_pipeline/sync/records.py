@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from shopify_pipeline.entities import Entity, MalformedRecordError
-from shopify_pipeline.entities.line_pattern import LinePattern
+from shopify_pipeline.entities.line_pattern import LinePattern, Tree
 from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.sync.queries import selected
 from shopify_pipeline.warehouse.copying import KEY, Line, Lines
@@ -114,9 +114,13 @@ class FamilyReader:
 
     def pattern(self, member: int, head: Collection[str]) -> LinePattern:
         """Return what takes the usual lines of a member in a bulk file, with fields of its head."""
-        entity = self.members[member]
-        tree = selected(entity, self.omit, totals=True)
-        return entity.line_pattern(self._columns[member], tree, head, observed=self._written)
+        return self.members[member].line_pattern(
+            self._columns[member], self.tree(member), head, observed=self._written
+        )
+
+    def tree(self, member: int) -> Tree:
+        """Return the fields of a member that a bulk file holds."""
+        return selected(self.members[member], self.omit, totals=True)
 
     def row(self, member: int, node: Node, owner: int) -> Row:
         """Return the row of a node, validated.

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from shopify_pipeline.entities import ENTITIES, Entity, MalformedRecordError
-from shopify_pipeline.entities.line_pattern import LinePattern
+from shopify_pipeline.entities.line_pattern import LinePattern, short_names
 from shopify_pipeline.entities.line_reader import NOT_USUAL, LineReader
 from shopify_pipeline.entities.orders import Order
 from shopify_pipeline.entities.row import Read
@@ -305,10 +305,11 @@ def _fast_ways(name: str) -> tuple[LinePattern, LineReader]:
 
 
 def _in_order(node: Any, tree: Any) -> Any:
-    """The node as Shopify writes it: its fields in the order of the selection."""
+    """The node as a bulk file holds it: its fields in the order of the selection, by aliases."""
     if not (tree and node and isinstance(node, dict)):
         return node
-    return {name: _in_order(node.get(name), below) for name, below in tree.items()}
+    short = short_names(tree)
+    return {short[name]: _in_order(node.get(name), below) for name, below in tree.items()}
 
 
 def _meant(field: str, column: str, entity: Entity) -> str:
