@@ -56,7 +56,7 @@ class Families:
     def __init__(
         self, parser: LineParser, *, wanted: Callable[[str | None], bool] | None = None
     ) -> None:
-        self.reader = parser.reader
+        self._reader = parser.reader
         self._parser = parser
         self._wanted = wanted
         self._open: dict[str, Family] = {}
@@ -75,8 +75,8 @@ class Families:
         for line, said in zip(lines, self._parser.parse(lines), strict=True):
             if said is None:
                 raise UnknownLineError(
-                    f"{self.reader.entity.name}: a line after record {self.roots} of the bulk file "
-                    "is none that was asked for. Nothing after it was written; run again."
+                    f"{self._reader.entity.name}: a line after record {self.roots} of the bulk "
+                    "file is none that was asked for. Nothing after it was written; run again."
                 )
             place, number, tally, updated, made = said
             if place == 0:
@@ -135,7 +135,7 @@ class Families:
         try:
             for raw in family.raw:
                 place, _, node = self._parser.node_of(raw)
-                rows[place].append(self.reader.row(place, node, owner))
+                rows[place].append(self._reader.row(place, node, owner))
         except MalformedRecordError as error:
             family.problem = str(error)
         else:

@@ -63,9 +63,9 @@ class LineParser:
     def node_of(self, line: bytes) -> tuple[int, str, Mapping[str, Any]]:
         """Return a line's member, the gid of its record and its node, as a page would hold it."""
         held = orjson.loads(line)
-        place = self._places[held["id"].split("/", 4)[3]] if "__parentId" in held else 0
-        node = named(held, self.reader.tree(place))
-        return place, held["__parentId" if place else "id"], node
+        parent = held.get("__parentId")
+        place = 0 if parent is None else self._places[held["id"].split("/", 4)[3]]
+        return place, parent or held["id"], named(held, self.reader.tree(place))
 
     def _read_node(self, line: bytes) -> Parsed:
         place, gid, node = self.node_of(line)

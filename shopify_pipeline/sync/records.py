@@ -96,9 +96,9 @@ class FamilyReader:
     def __init__(self, entity: Entity, *, observed_at: datetime, omit: frozenset[str]) -> None:
         self.entity = entity
         self.members = entity.family
-        self.observed_at = observed_at
+        self._observed_at = observed_at
         self._written = observed_at.isoformat()
-        self.omit = omit
+        self._omit = omit
         self._columns = [member.read_columns(omit) for member in self.members]
         self._readers = [
             member.line_reader(columns)
@@ -120,7 +120,7 @@ class FamilyReader:
 
     def tree(self, member: int) -> Tree:
         """Return the fields of a member that a bulk file holds."""
-        return selected(self.members[member], self.omit, totals=True)
+        return selected(self.members[member], self._omit, totals=True)
 
     def row(self, member: int, node: Node, owner: int) -> Row:
         """Return the row of a node, validated.
@@ -130,7 +130,7 @@ class FamilyReader:
         """
         row = self.members[member].row
         values = row.read_values(node, columns=self._columns[member], owner=owner)
-        return (*values, self.observed_at)
+        return (*values, self._observed_at)
 
     def lines_of(self, node: Node) -> ByMember[Line]:
         """Return the lines of a node that has all its children; raises as `line`."""
