@@ -1,6 +1,6 @@
 """What the machinery needs to know of an entity; everything else about it is in its module."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -130,7 +130,7 @@ class Entity:
         return line_reader(annotations, self.row.read_paths(), own=self._own(columns))
 
     def line_pattern(
-        self, columns: tuple[str, ...], tree: Tree, head: Collection[str], *, observed: str
+        self, columns: tuple[str, ...], tree: Tree, head: Sequence[str], *, observed: str
     ) -> LinePattern:
         """What makes lines of the lines of a bulk file whose query selects `tree`.
 

@@ -7,12 +7,10 @@ any other form is not taken, and to be read as a node.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from string import ascii_letters
 from typing import Any
-
-import orjson
 
 from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.entities.types import GID, SCALAR, Memo, is_nullable, pattern_of
@@ -22,8 +20,8 @@ Path = tuple[str, ...]
 Tree = Mapping[str, Any]
 """Fields with those that are selected below them, none below a leaf."""
 
-Taken = tuple[str, dict[str, Any], Line]
-"""The number of the record that the line belongs to, the fields of its head, and its line."""
+Taken = tuple[str, tuple[str, ...], Line]
+"""The number of the record that the line belongs to, its head in JSON, and its line."""
 
 LinePattern = Callable[[str], Taken | None]
 """Takes a line of a file; None for one of another form."""
@@ -60,7 +58,7 @@ def line_pattern(
     tree: Tree,
     *,
     own: Sequence[str | None],
-    head: Collection[str],
+    head: Sequence[str],
     gid_type: str,
     owner_type: str | None,
     observed: str,
@@ -68,8 +66,8 @@ def line_pattern(
     """Compile a line pattern.
 
     `columns`, `paths` and `own` are those of `line_reader`, `observed` is the time of observation.
-    `tree` is the selection of the query, `head` the fields whose values are wanted besides, as JSON
-    has them. A line with an `owner_type` names its owner at its end.
+    `tree` is the selection of the query, `head` the fields whose values are wanted besides, as they
+    stand in the line. A line with an `owner_type` names its owner at its end.
     """
     pattern = _Pattern(columns, paths, head)
     fields = pattern.object_of(tree, (), first=GID % gid_type)
@@ -85,23 +83,16 @@ def line_pattern(
     made["observed_at"] = "observed"
     text = "".join(f"{field}, " for field in made.values())
     rest = ", ".join("NULL" if name is None else made[name] for name in own)
-    values = {name: f"loads(head_{name})" for name in head}
-    heads = ", ".join(
-        f"{name!r}: named({value}, tree[{name!r}])" if tree[name] else f"{name!r}: {value}"
-        for name, value in values.items()
-    )
+    heads = "".join(f"head_{name}, " for name in head)
     belongs = "number" if owner_type is None else "owner"
     code += [
-        f"try: return {belongs}, {{{heads}}}, ('\\t'.join(({text})), {rest})",
+        f"try: return {belongs}, ({heads}), ('\\t'.join(({text})), {rest})",
         "except NOT_USUAL: return None",
     ]
     # Made of column names and GraphQL fields of this package alone, never of data.
     source = "def read(line):\n" + "".join(f"    {line}\n" for line in code)
     names = pattern.names | {
         "fullmatch": re.compile(r"\{" + fields + r"\}").fullmatch,
-        "loads": orjson.loads,
-        "named": named,
-        "tree": tree,
         "NOT_USUAL": NOT_USUAL,
         "observed": observed,
         "NULL": NULL,
@@ -115,7 +106,7 @@ class _Pattern:
     """The parts of an expression; `groups` are the variables that its groups go to, in order."""
 
     def __init__(
-        self, columns: Mapping[str, Any], paths: Mapping[str, Path], head: Collection[str]
+        self, columns: Mapping[str, Any], paths: Mapping[str, Path], head: Sequence[str]
     ) -> None:
         self._columns = columns
         self._paths = paths

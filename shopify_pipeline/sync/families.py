@@ -7,8 +7,8 @@ A child comes after its parent, but not always next to it
 from collections.abc import Callable, Sequence
 
 from shopify_pipeline.entities import MalformedRecordError
-from shopify_pipeline.sync.line_parser import LineParser
-from shopify_pipeline.sync.records import Row
+from shopify_pipeline.sync.line_parser import LineParser, Tally
+from shopify_pipeline.sync.records import ByMember, Row
 from shopify_pipeline.warehouse.bulk_parking import Parked
 from shopify_pipeline.warehouse.copying import Line
 
@@ -29,12 +29,12 @@ class Family:
 
     __slots__ = ("is_usual", "lines", "missing", "number", "problem", "raw", "rows", "wanted")
 
-    def __init__(self, number: str, raw: bytes, missing: Sequence[float]) -> None:
+    def __init__(self, number: str, raw: bytes, missing: Tally) -> None:
         self.number = number
         self.raw = [raw]
-        self.missing = [0.0, *missing]
+        self.missing = list(missing)
         self.lines: list[list[Line]] = [[] for _ in self.missing]
-        self.rows: list[list[Row]] = []
+        self.rows: ByMember[Row] = ()
         self.is_usual = True
         self.problem: str | None = None
         self.wanted = True
@@ -61,7 +61,7 @@ class Families:
         self._wanted = wanted
         self._open: dict[str, Family] = {}
         self._held = 0
-        self._last: str | None = None
+        self._last = ""
         self._whole: list[Family] = []
         self._strays: list[Parked] = []
         self.roots = 0
@@ -72,7 +72,8 @@ class Families:
         Raises:
             UnknownLineError: a line is not JSON, or of a type that was not asked for.
         """
-        for line, said in zip(lines, self._parser.parse(lines), strict=True):
+        for line in lines:
+            said = self._parser.parse(line)
             if said is None:
                 raise UnknownLineError(
                     f"{self._reader.entity.name}: a line after record {self.roots} of the bulk "
@@ -85,10 +86,10 @@ class Families:
                 self._add_child(place, number, tally[0], line, made)
 
     def _add_root(
-        self, number: str, totals: list[float], updated: str | None, line: bytes, made: Line | None
+        self, number: str, totals: Tally, updated: str | None, line: bytes, made: Line | None
     ) -> None:
         # Children mostly follow their parent, so the last one is whole when the next one comes.
-        if self._last is not None and (last := self._open.get(self._last)) and last.is_whole:
+        if (last := self._open.get(self._last)) and last.is_whole:
             self._close(self._last)
         self.roots += 1
         self._held += 1
@@ -108,14 +109,14 @@ class Families:
         if family is None:
             self._strays.append((int(number), False, line.decode()))
             return
-        family.missing[place] -= counts
-        family.raw.append(line)
         self._held += 1
+        family.raw.append(line)
         if made is None:
             family.is_usual = False
         else:
             family.lines[place].append(made)
-        if family.missing[place] <= 0 and number != self._last and family.is_whole:
+        family.missing[place] = missing = family.missing[place] - counts
+        if missing <= 0 and number != self._last and family.is_whole:
             self._close(number)
 
     def _close(self, number: str) -> None:

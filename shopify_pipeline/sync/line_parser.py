@@ -1,6 +1,6 @@
 """Parses the lines of bulk files: what each says of itself and of its family."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
@@ -8,18 +8,20 @@ import orjson
 
 from shopify_pipeline.entities.line_pattern import named
 from shopify_pipeline.entities.line_reader import NOT_USUAL
+from shopify_pipeline.entities.types import Memo
 from shopify_pipeline.sync.records import FamilyReader
-from shopify_pipeline.warehouse.copying import Line
+from shopify_pipeline.warehouse.copying import VERSION, Line
 
-Parsed = tuple[int, str, list[float], str | None, Line | None]
+Tally = tuple[float, ...]
+"""Of a record: how many children of each kind it has, by member, infinitely many where it does not
+say for sure. Of a child: for how many of them it counts."""
+
+Parsed = tuple[int, str, Tally, str | None, Line | None]
 """What a line says: its member, its record's number, a tally, when it was updated, what COPY gets.
 
-The tally of a record is how many children of each kind it has, infinitely many where it does not
-say for sure; that of a child is for how many of them it counts. COPY gets nothing of a line with a
-value that has not its usual form.
+COPY gets nothing of a line with a value that has not its usual form.
 """
 
-_ONE = [1.0]
 _NOT_ASKED_FOR = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
@@ -38,27 +40,25 @@ class LineParser:
             for owner in owners
         ]
         told = [field for owner in owners if owner for field in (owner.total, owner.total_unless)]
-        heads = [{field.partition(".")[0] for field in told if field} | {"updatedAt"}]
-        heads += [{field} if field else set() for field in self._counted[1:]]
-        patterns = [(place, reader.pattern(place, head)) for place, head in enumerate(heads)]
+        heads = [sorted({field.partition(".")[0] for field in told if field})]
+        heads += [[field] if field else [] for field in self._counted[1:]]
         # Children first, as most lines are theirs.
-        self._patterns = patterns[::-1]
+        self._patterns = [
+            (place, reader.pattern(place, head), self._tally_of(place, head))
+            for place, head in reversed(list(enumerate(heads)))
+        ]
 
-    def parse(self, lines: Iterable[bytes]) -> list[Parsed | None]:
-        """Return what lines say, None for one that was not asked for."""
-        parsed: list[Parsed | None] = []
-        for line in lines:
-            try:
-                text = line.decode()
-                for place, taken in self._patterns:
-                    if (found := taken(text)) is not None:
-                        parsed.append(self._told(place, *found))
-                        break
-                else:
-                    parsed.append(self._read_node(line))
-            except _NOT_ASKED_FOR:
-                parsed.append(None)
-        return parsed
+    def parse(self, line: bytes) -> Parsed | None:
+        """Return what a line says, None for one that was not asked for."""
+        try:
+            text = line.decode()
+            for place, taken, tally in self._patterns:
+                if (found := taken(text)) is not None:
+                    number, head, made = found
+                    return place, number, tally(head), made[VERSION], made
+            return self._read_node(line)
+        except _NOT_ASKED_FOR:
+            return None
 
     def node_of(self, line: bytes) -> tuple[int, str, Mapping[str, Any]]:
         """Return a line's member, the gid of its record and its node, as a page would hold it."""
@@ -74,13 +74,23 @@ class LineParser:
             made = self.reader.line(place, node, number)
         except NOT_USUAL:
             made = None
-        return self._told(place, number, node, made)
+        return place, number, self._tally(place, node), node.get("updatedAt"), made
 
-    def _told(self, place: int, number: str, head: Mapping[str, Any], made: Line | None) -> Parsed:
+    def _tally_of(self, place: int, head: list[str]) -> Callable[[tuple[str, ...]], Tally]:
+        """What makes a tally of a head as it stands in a line."""
+        tree = self.reader.tree(place)
+
+        def tally(texts: tuple[str, ...]) -> Tally:
+            values = zip(head, map(orjson.loads, texts), strict=True)
+            return self._tally(place, {name: named(value, tree[name]) for name, value in values})
+
+        return Memo(tally).__getitem__
+
+    def _tally(self, place: int, head: Mapping[str, Any]) -> Tally:
         if place == 0:
-            return 0, number, [_total(head, told) for told in self._totals], head["updatedAt"], made
+            return (0.0, *(_total(head, told) for told in self._totals))
         counted_by = self._counted[place]
-        return place, number, [float(head[counted_by])] if counted_by else _ONE, None, made
+        return (float(head[counted_by]) if counted_by else 1.0,)
 
 
 def _total(head: Mapping[str, Any], told: tuple[tuple[str, ...], str | None] | None) -> float:

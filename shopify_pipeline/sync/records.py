@@ -1,6 +1,6 @@
 """Turns the nodes of one read into rows, and has the warehouse merge them."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -112,7 +112,7 @@ class FamilyReader:
         """
         return self._readers[member](node, owner, self._written)
 
-    def pattern(self, member: int, head: Collection[str]) -> LinePattern:
+    def pattern(self, member: int, head: Sequence[str]) -> LinePattern:
         """Return what takes the usual lines of a member in a bulk file, with fields of its head."""
         return self.members[member].line_pattern(
             self._columns[member], self.tree(member), head, observed=self._written
