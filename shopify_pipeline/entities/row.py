@@ -1,6 +1,6 @@
 """A row of a table as a pydantic model: one field a column, each saying where its value stands."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Self, TypeVar, cast
@@ -145,7 +145,9 @@ class Row(BaseModel):
         """
         paths = cls.read_paths()
         try:
-            found = {name: _at(node, paths[name]) if name in paths else owner for name in columns}
+            found = {
+                name: cls._at(node, paths[name]) if name in paths else owner for name in columns
+            }
         except KeyError as missing:
             raise MalformedRecordError(
                 f"{cls.__name__} {node.get('id')}: Shopify's answer lacks the field {missing}. "
@@ -181,7 +183,7 @@ class Row(BaseModel):
                 if mark.topics is not None and topic not in mark.topics:
                     continue
                 try:
-                    value = _at(body, tuple(mark.path.split(".")))
+                    value = cls._at(body, tuple(mark.path.split(".")))
                 except KeyError:
                     continue
                 if value == "" and mark.empty_is_null:
@@ -204,11 +206,17 @@ class Row(BaseModel):
             raise MalformedRecordError(f"{cls.__name__} {record}: {wrong}") from None
         return tuple(row.__dict__.values())
 
-
-def _at(node: Any, path: Iterable[str]) -> Any:
-    """The value at the path; None where an object on the way is null, KeyError where absent."""
-    for step in path:
-        if node is None:
-            return None
-        node = node[step]
-    return node
+    @classmethod
+    def _at(cls, node: Node, path: tuple[str, ...]) -> Any:
+        """The value at the path; None where an object on the way is null, KeyError where absent."""
+        found: Any = node
+        for step in path:
+            if found is None:
+                return None
+            if not isinstance(found, dict):
+                raise MalformedRecordError(
+                    f"{cls.__name__} {node.get('id')}: expected objects on the way to "
+                    f"{'.'.join(path)}, found a {type(found).__name__}. Nothing of it was written."
+                )
+            found = found[step]
+        return found

@@ -19,7 +19,7 @@ say for sure. Of a child: for how many of them it counts."""
 Parsed = tuple[int, str, Tally, str | None, Line | None]
 """What a line says: its member, its record's number, a tally, when it was updated, what COPY gets.
 
-COPY gets nothing of a line with a value that has not its usual form.
+A child does not say when. COPY gets nothing of a line with a value that has not its usual form.
 """
 
 _NOT_ASKED_FOR = (ValueError, KeyError, TypeError, AttributeError, IndexError)
@@ -55,7 +55,8 @@ class LineParser:
             for place, taken, tally in self._patterns:
                 if (found := taken(text)) is not None:
                     number, head, made = found
-                    return place, number, tally(head), made[VERSION], made
+                    updated = None if place else made[VERSION]
+                    return place, number, tally(head), updated, made
             return self._read_node(line)
         except _NOT_ASKED_FOR:
             return None
@@ -74,7 +75,8 @@ class LineParser:
             made = self.reader.line(place, node, number)
         except NOT_USUAL:
             made = None
-        return place, number, self._tally(place, node), node.get("updatedAt"), made
+        updated = None if place else node["updatedAt"]
+        return place, number, self._tally(place, node), updated, made
 
     def _tally_of(self, place: int, head: list[str]) -> Callable[[tuple[str, ...]], Tally]:
         """What makes a tally of a head as it stands in a line."""

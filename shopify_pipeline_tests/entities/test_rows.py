@@ -377,6 +377,17 @@ def test_an_answer_without_a_selected_field_is_refused_by_name() -> None:
         Order.from_graphql({"id": "gid://shopify/Order/1"})
 
 
+@pytest.mark.parametrize("other", [5, "5", ["5"], True])
+def test_a_value_where_an_object_is_expected_is_refused_by_name(other: Any) -> None:
+    expected = r"Order gid://shopify/Order/1: .* totalPriceSet.shopMoney.amount, found a"
+    node = {"id": "gid://shopify/Order/1", "totalPriceSet": other}
+    with pytest.raises(MalformedRecordError, match=expected):
+        Order.read_values(node, columns=["total_price"])
+    body = {"id": 1, "current_subtotal_price_set": other, "customer": other}
+    with pytest.raises(MalformedRecordError, match=r"Order 1: .* customer.id, found a"):
+        Order.from_webhook("orders/updated", body)
+
+
 def test_money_as_a_float_is_refused() -> None:
     model = Order.narrowed(frozenset({"total_price"}))
     with pytest.raises(ValueError, match="decimal string"):
