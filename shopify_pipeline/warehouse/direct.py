@@ -76,7 +76,7 @@ def _copied(
     counts = {parent.table.name: MergeCounts(inserted=len(rows))}
     for child in children:
         counts[child.table.name] = _copy_children(connection, child, written)
-    reads = [(int(row[KEY]), datetime.fromisoformat(row[OBSERVED])) for row in rows]
+    reads = ((int(row[KEY]), datetime.fromisoformat(row[OBSERVED])) for row in rows)
     refresh_queue.satisfy_reads(connection, parent.table.entity, reads)
     return counts
 
@@ -124,7 +124,8 @@ def _copy(
 
 def _found(connection: sa.Connection, link: Link, numbers: Iterable[str]) -> dict[str, str]:
     """The ids of a link's parents by their Shopify ids."""
-    wanted = [int(number) for number in set(numbers) if number != NULL]
+    wanted = set(numbers) - {NULL}
     if not wanted:
         return {}
-    return dict(psycopg_connection(connection).execute(ids_of(link), [wanted]).fetchall())
+    array = f"{{{','.join(wanted)}}}"
+    return dict(psycopg_connection(connection).execute(ids_of(link), [array]).fetchall())

@@ -19,10 +19,13 @@ def parent_of(link: Link) -> sa.TableClause:
 
 @cache
 def ids_of(link: Link) -> sql.Composed:
-    """Return the query of the ids of a link's parents by their Shopify ids, both as text."""
-    return sql.SQL("SELECT {key}::text, id::text FROM public.{table} WHERE {key} = ANY(%s)").format(
-        key=sql.Identifier(link.parent_key), table=sql.Identifier(link.parent)
-    )
+    """Return the query of the ids of a link's parents by their Shopify ids, both as text.
+
+    Its parameter is the text of an array, `{1,2}`, as lines hold their ids as text.
+    """
+    return sql.SQL(
+        "SELECT {key}::text, id::text FROM public.{table} WHERE {key} = ANY(%s::bigint[])"
+    ).format(key=sql.Identifier(link.parent_key), table=sql.Identifier(link.parent))
 
 
 def carried_links(table: Table, shape: Sequence[str]) -> list[Link]:

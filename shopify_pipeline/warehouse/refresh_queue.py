@@ -150,14 +150,18 @@ def satisfy(connection: sa.Connection, entity: str, passed: sa.Table) -> int:
 
 
 def satisfy_reads(
-    connection: sa.Connection, entity: str, reads: Collection[tuple[int, datetime]]
+    connection: sa.Connection, entity: str, reads: Iterable[tuple[int, datetime]]
 ) -> int:
-    """Take out what reads satisfied, given as ids and times of observation."""
+    """Take out what reads satisfied, given as ids and times of observation.
+
+    They are looked at only if something waits.
+    """
     waiting = sa.select(sa.exists().where(QUEUE.c.entity == entity))
     if not connection.execute(waiting).scalar_one():
         return 0
-    ids = sa.bindparam("ids", [shopify_id for shopify_id, _ in reads], sa.ARRAY(sa.BigInteger))
-    times = sa.bindparam("times", [observed_at for _, observed_at in reads], sa.ARRAY(_TIME))
+    found = list(reads)
+    ids = sa.bindparam("ids", [shopify_id for shopify_id, _ in found], sa.ARRAY(sa.BigInteger))
+    times = sa.bindparam("times", [observed_at for _, observed_at in found], sa.ARRAY(_TIME))
     read = sa.func.unnest(ids, times).table_valued(
         sa.column("id", sa.BigInteger), sa.column("observed_at", _TIME), name="read"
     )

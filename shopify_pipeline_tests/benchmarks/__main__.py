@@ -27,7 +27,7 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--orders", type=int, default=100_000, help="orders of the load")
-    parser.add_argument("--rounds", type=int, default=3, help="how often it is measured")
+    parser.add_argument("--rounds", type=int, default=5, help="how often it is measured")
     parser.add_argument(
         "--tables",
         type=int,
