@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -162,11 +164,9 @@ class FamilyReader:
         return Records(lines, parents, children)
 
     def _by_member(self, families: Iterable[ByMember[T]]) -> list[list[T]]:
-        found: list[list[T]] = [[] for _ in self.members]
-        for family in families:
-            for together, own in zip(found, family, strict=True):
-                together.extend(own)
-        return found
+        every = list(families)
+        places = map(itemgetter, range(len(self.members)))
+        return [list(chain.from_iterable(map(place, every))) for place in places]
 
 
 def records_of(

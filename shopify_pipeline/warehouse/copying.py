@@ -123,4 +123,5 @@ def copy_lines(
         sql.Identifier(*name), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     with psycopg_connection(connection).cursor().copy(statement) as copy:
-        copy.write("\n".join((*lines, "")))
+        # Encoded line by line: one rare letter would make all of a joined text wide.
+        copy.write(b"\n".join((*map(str.encode, lines), b"")))
