@@ -72,8 +72,9 @@ class Families:
         Raises:
             UnknownLineError: a line is not JSON, or of a type that was not asked for.
         """
+        opened, parse = self._open, self._parser.parse
         for line in lines:
-            said = self._parser.parse(line)
+            said = parse(line)
             if said is None:
                 raise UnknownLineError(
                     f"{self._reader.entity.name}: a line after record {self.roots} of the bulk "
@@ -82,8 +83,21 @@ class Families:
             place, number, tally, updated, made = said
             if place == 0:
                 self._add_root(number, tally, updated, line, made)
+                continue
+            family = opened.get(number)
+            if family is None:
+                self._strays.append((int(number), False, line.decode()))
+                continue
+            self._held += 1
+            family.raw.append(line)
+            if made is None:
+                family.is_usual = False
             else:
-                self._add_child(place, number, tally[0], line, made)
+                family.lines[place].append(made)
+            missing = family.missing
+            missing[place] -= tally[0]
+            if missing[place] <= 0 and number != self._last and family.is_whole:
+                self._close(number)
 
     def _add_root(
         self, number: str, totals: Tally, updated: str | None, line: bytes, made: Line | None
@@ -101,23 +115,6 @@ class Families:
             family.is_usual = False
         else:
             family.lines[0].append(made)
-
-    def _add_child(
-        self, place: int, number: str, counts: float, line: bytes, made: Line | None
-    ) -> None:
-        family = self._open.get(number)
-        if family is None:
-            self._strays.append((int(number), False, line.decode()))
-            return
-        self._held += 1
-        family.raw.append(line)
-        if made is None:
-            family.is_usual = False
-        else:
-            family.lines[place].append(made)
-        family.missing[place] = missing = family.missing[place] - counts
-        if missing <= 0 and number != self._last and family.is_whole:
-            self._close(number)
 
     def _close(self, number: str) -> None:
         self._whole.append(self._settled(self._open.pop(number)))
