@@ -8,7 +8,6 @@ from typing import ClassVar
 from shopify_pipeline.entities.line_pattern import LinePattern, Tree, line_pattern
 from shopify_pipeline.entities.line_reader import LineReader, line_reader
 from shopify_pipeline.entities.row import Row
-from shopify_pipeline.warehouse.links import carried_links
 from shopify_pipeline.warehouse.tables import Link, Table
 
 
@@ -127,7 +126,7 @@ class Entity:
         It raises one of `NOT_USUAL` for a node that is to be read with `row.read_values`.
         """
         annotations = {name: self.row.__annotations__[name] for name in columns}
-        return line_reader(annotations, self.row.read_paths(), own=self._own(columns))
+        return line_reader(annotations, self.row.read_paths())
 
     def line_pattern(
         self, columns: tuple[str, ...], tree: Tree, head: Sequence[str], *, observed: str
@@ -141,19 +140,11 @@ class Entity:
             {name: self.row.__annotations__[name] for name in columns},
             self.row.read_paths(),
             tree,
-            own=self._own(columns),
             head=head,
             gid_type=self.gid_type,
             owner_type=owner.gid_type if owner else None,
             observed=observed,
         )
-
-    def _own(self, columns: tuple[str, ...]) -> list[str | None]:
-        """The columns that follow the text in a line."""
-        own = [self.key, self.row.owner_column(), "observed_at", "updated_at"]
-        own += [link.id_column for link in carried_links(self.table, columns)]
-        known = {*columns, "observed_at"}
-        return [name if name in known else None for name in own]
 
     def gid(self, number: int) -> str:
         """Shopify's global id of a record."""

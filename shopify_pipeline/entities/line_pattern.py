@@ -20,8 +20,9 @@ Path = tuple[str, ...]
 Tree = Mapping[str, Any]
 """Fields with those that are selected below them, none below a leaf."""
 
-Taken = tuple[str, tuple[str, ...], Line]
-"""The number of the record that the line belongs to, its head in JSON, and its line."""
+Taken = tuple[str, str | None, tuple[str, ...], Line]
+"""The number of the record that a line belongs to, when it was updated if the line is its own, the
+head in JSON, and the line for COPY."""
 
 LinePattern = Callable[[str], Taken | None]
 """Takes a line of a file; None for one of another form."""
@@ -57,7 +58,6 @@ def line_pattern(
     paths: Mapping[str, Path],
     tree: Tree,
     *,
-    own: Sequence[str | None],
     head: Sequence[str],
     gid_type: str,
     owner_type: str | None,
@@ -65,7 +65,7 @@ def line_pattern(
 ) -> LinePattern:
     """Compile a line pattern.
 
-    `columns`, `paths` and `own` are those of `line_reader`, `observed` is the time of observation.
+    `columns` and `paths` are those of `line_reader`, `observed` is the time of observation.
     `tree` is the selection of the query, `head` the fields whose values are wanted besides, as they
     stand in the line. A line with an `owner_type` names its owner at its end.
     """
@@ -82,11 +82,10 @@ def line_pattern(
     made = {name: pattern.made(name) for name in columns}
     made["observed_at"] = "observed"
     text = "".join(f"{field}, " for field in made.values())
-    rest = ", ".join("NULL" if name is None else made[name] for name in own)
     heads = "".join(f"head_{name}, " for name in head)
-    belongs = "number" if owner_type is None else "owner"
+    about = f"number, {made['updated_at']}" if owner_type is None else "owner, None"
     code += [
-        f"try: return {belongs}, ({heads}), ('\\t'.join(({text})), {rest})",
+        f"try: return {about}, ({heads}), '\\t'.join(({text}))",
         "except NOT_USUAL: return None",
     ]
     # Made of column names and GraphQL fields of this package alone, never of data.

@@ -4,7 +4,7 @@ As attrs compiles the methods of its classes: a loop over the columns, with a ca
 each, takes twice as long, and this runs for every line of a backfill.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shopify_pipeline.entities.types import UnusualError, is_nullable, usual
@@ -18,21 +18,15 @@ NOT_USUAL = (UnusualError, KeyError, TypeError, ValueError, AttributeError)
 """What a line reader raises for a node that is to be read carefully."""
 
 
-def line_reader(
-    columns: Mapping[str, Any], paths: Mapping[str, Path], *, own: Sequence[str | None]
-) -> LineReader:
+def line_reader(columns: Mapping[str, Any], paths: Mapping[str, Path]) -> LineReader:
     """Compile a line reader.
 
     `columns` are names with annotations, in order; one without a path is the owner's id. The time
-    of observation follows them in the text. `own` are the columns that follow the text in a line
-    (None: always null).
+    of observation follows them.
     """
     code = _Code()
-    fields = {name: _field(code, name, columns[name], paths.get(name)) for name in columns}
-    code.add(f"text = '\\t'.join(({''.join(f'{field}, ' for field in fields.values())}observed,))")
-    fields["observed_at"] = "observed"
-    rest = ", ".join("NULL" if name is None else fields[name] for name in own)
-    code.add(f"return (text, {rest})")
+    fields = [_field(code, name, columns[name], paths.get(name)) for name in columns]
+    code.add(f"return '\\t'.join(({''.join(f'{field}, ' for field in fields)}observed,))")
     return code.compiled()
 
 

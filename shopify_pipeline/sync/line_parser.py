@@ -10,7 +10,7 @@ from shopify_pipeline.entities.line_pattern import named
 from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.entities.types import Memo
 from shopify_pipeline.sync.records import FamilyReader
-from shopify_pipeline.warehouse.copying import VERSION, Line
+from shopify_pipeline.warehouse.copying import Line
 
 Tally = tuple[float, ...]
 """Of a record: how many children of each kind it has, by member, infinitely many where it does not
@@ -54,8 +54,7 @@ class LineParser:
             text = line.decode()
             for place, taken, tally in self._patterns:
                 if (found := taken(text)) is not None:
-                    number, head, made = found
-                    updated = None if place else made[VERSION]
+                    number, updated, head, made = found
                     return place, number, tally(head), updated, made
             return self._read_node(line)
         except _NOT_ASKED_FOR:

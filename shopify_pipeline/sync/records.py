@@ -13,7 +13,7 @@ from shopify_pipeline.entities import Entity, MalformedRecordError
 from shopify_pipeline.entities.line_pattern import LinePattern, Tree
 from shopify_pipeline.entities.line_reader import NOT_USUAL
 from shopify_pipeline.sync.queries import selected
-from shopify_pipeline.warehouse.copying import KEY, Line, Lines
+from shopify_pipeline.warehouse.copying import Line, Lines
 from shopify_pipeline.warehouse.database import Database
 from shopify_pipeline.warehouse.merge import MergeCounts, RowSet, UnfitRowsError, merge_reads
 
@@ -41,7 +41,7 @@ class Records:
     @property
     def ids(self) -> dict[str, set[int]]:
         """The Shopify ids of the rows, by table."""
-        found = {lines.table.name: {int(row[KEY]) for row in lines.rows} for lines in self.lines}
+        found = {lines.table.name: set(map(int, lines.keys)) for lines in self.lines}
         for others in (self.parents, *self.children):
             place = others.columns.index(others.table.key)
             found[others.table.name].update(row[place] for row in others.rows)

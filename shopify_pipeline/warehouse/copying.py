@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
-from shopify_pipeline.warehouse.links import carried_links
 from shopify_pipeline.warehouse.rows import RowSet, column_types, shape_of
 from shopify_pipeline.warehouse.tables import Table
 
@@ -31,13 +30,8 @@ REFUSALS = (
 NULL = "\\N"
 """Stands for an empty value."""
 
-Line = tuple[str, ...]
-"""A row's text, then its KEY, OWNER, OBSERVED, VERSION and the ids of its links, as in the text.
-
-OWNER and VERSION are NULL where the table has none. The ids are those of `carried_links`.
-"""
-
-TEXT, KEY, OWNER, OBSERVED, VERSION, LINKS = range(6)
+Line = str
+"""The fields of a row, with tabs between them."""
 
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -60,6 +54,12 @@ class Lines:
         """
         return shape_of(self.table, self.columns)
 
+    @property
+    def keys(self) -> list[str]:
+        """The Shopify ids of the rows, as they stand in the lines."""
+        place = self.columns.index(self.table.key)
+        return [row.split("\t", place + 1)[place] for row in self.rows]
+
 
 def escaped(text: str) -> str:
     """Return a text as a field of a line."""
@@ -76,17 +76,13 @@ def lines_of(row_set: RowSet, rows: Iterable[Sequence[Any]]) -> Lines:
     """Return rows of a row set, which fit their columns, as lines."""
     table, shape = row_set.table, row_set.shape
     fields = [_field_of(kind) for kind in column_types(table, shape)]
-    own = [table.key, table.owner.id_column if table.owner else None, "observed_at", "updated_at"]
-    own += [link.id_column for link in carried_links(table, shape)]
-    places = [shape.index(name) if name in shape else None for name in own]
-    lines = []
-    for row in rows:
-        values = [
+    lines = [
+        "\t".join(
             NULL if value is None else field(value)
             for field, value in zip(fields, row, strict=True)
-        ]
-        kept = [NULL if place is None else values[place] for place in places]
-        lines.append(("\t".join(values), *kept))
+        )
+        for row in rows
+    ]
     return Lines(table, shape, lines)
 
 

@@ -6,26 +6,14 @@ unique violation, also against writers at the same time. On one nothing has happ
 go the staged way.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 
 import sqlalchemy as sa
 
 from shopify_pipeline.warehouse import refresh_queue
-from shopify_pipeline.warehouse.copying import (
-    KEY,
-    LINKS,
-    NULL,
-    OBSERVED,
-    OWNER,
-    REFUSALS,
-    TEXT,
-    VERSION,
-    Line,
-    copy_lines,
-    psycopg_connection,
-)
+from shopify_pipeline.warehouse.copying import NULL, REFUSALS, copy_lines, psycopg_connection
 from shopify_pipeline.warehouse.links import carried_links, ids_of
 from shopify_pipeline.warehouse.rows import MergeCounts
 from shopify_pipeline.warehouse.staging import Stage
@@ -57,7 +45,7 @@ def copy_new(
 def _any_known(connection: sa.Connection, parent: Stage) -> bool:
     """Look up a sample: a batch of known rows is rarely all new but for a few."""
     table = parent.table
-    sample = [int(row[KEY]) for row in parent.rows[:: max(1, len(parent.rows) // _SAMPLE)]]
+    sample = [int(key) for key in parent.keys[:: max(1, len(parent.keys) // _SAMPLE)]]
     known = sa.exists().where(
         table.sql.c[table.key] == sa.any_(sa.bindparam("keys", type_=sa.ARRAY(sa.BigInteger)))
     )
@@ -67,37 +55,58 @@ def _any_known(connection: sa.Connection, parent: Stage) -> bool:
 def _copied(
     connection: sa.Connection, parent: Stage, children: Sequence[Stage]
 ) -> dict[str, MergeCounts]:
-    rows = sorted(parent.rows, key=itemgetter(KEY))
-    ids = uuid7_texts(len(rows))
-    _copy(connection, parent, rows, ids, [row[VERSION] for row in rows])
-    written: dict[str, Parent] = {
-        row[KEY]: (uuid, row[OBSERVED], row[VERSION]) for row, uuid in zip(rows, ids, strict=True)
-    }
-    counts = {parent.table.name: MergeCounts(inserted=len(rows))}
+    rows = _Sorted(parent)
+    ids = uuid7_texts(len(rows.lines))
+    observed, versions = rows.columns["observed_at"], rows.columns["updated_at"]
+    _copy(connection, rows, ids, versions)
+    keys = rows.columns[parent.table.key]
+    written = dict(zip(keys, zip(ids, observed, versions, strict=True), strict=True))
+    counts = {parent.table.name: MergeCounts(inserted=len(ids))}
     for child in children:
         counts[child.table.name] = _copy_children(connection, child, written)
-    reads = ((int(row[KEY]), datetime.fromisoformat(row[OBSERVED])) for row in rows)
+    reads = zip(map(int, keys), map(datetime.fromisoformat, observed), strict=True)
     refresh_queue.satisfy_reads(connection, parent.table.entity, reads)
     return counts
 
 
+class _Sorted:
+    """The lines of a stage in the order of their keys, and the fields by which they are linked.
+
+    `columns` are those of the keys, times and ids of parents, NULL where the shape has none.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        table, shape = stage.table, stage.shape
+        self.stage = stage
+        self.lines = [line for _, line in sorted(zip(stage.keys, stage.rows, strict=True))]
+        self.links = carried_links(table, shape)
+        names = [table.key, "observed_at", *(link.id_column for link in self.links)]
+        names += [table.owner.id_column] if table.owner else []
+        names += ["updated_at"] if "updated_at" in shape else []
+        taken = itemgetter(*map(shape.index, names))
+        fields = zip(*(taken(line.split("\t")) for line in self.lines), strict=True)
+        self.columns = {"updated_at": (NULL,) * len(self.lines)}
+        self.columns |= zip(names, fields, strict=True) if self.lines else dict.fromkeys(names, ())
+
+
 def _copy_children(
-    connection: sa.Connection, stage: Stage, parents: dict[str, Parent]
+    connection: sa.Connection, stage: Stage, parents: Mapping[str, Parent]
 ) -> MergeCounts:
     """Copy the children of the parents that were written, as their read told them."""
     owner = stage.table.owner
     assert owner is not None  # noqa: S101 - the merge has checked it
-    rows = sorted(stage.rows, key=itemgetter(KEY))
+    rows = _Sorted(stage)
     owners: list[str] = []
     whole_at: list[str] = []
-    for row in rows:
-        found = parents.get(row[OWNER])
-        if found is None or found[1] != row[OBSERVED]:
+    told = (rows.columns[name] for name in (owner.id_column, "observed_at", "updated_at"))
+    for number, observed, version in zip(*told, strict=True):
+        found = parents.get(number)
+        if found is None or found[1] != observed:
             raise ValueError("a child of another read")
         owners.append(found[0])
-        whole_at.append(found[2] if row[VERSION] == NULL else _later(row[VERSION], found[2]))
-    _copy(connection, stage, rows, uuid7_texts(len(rows)), whole_at, (owner.column, owners))
-    return MergeCounts(inserted=len(rows))
+        whole_at.append(found[2] if version == NULL else _later(version, found[2]))
+    _copy(connection, rows, uuid7_texts(len(owners)), whole_at, (owner.column, owners))
+    return MergeCounts(inserted=len(owners))
 
 
 def _later(one: str, other: str) -> str:
@@ -106,20 +115,18 @@ def _later(one: str, other: str) -> str:
 
 def _copy(
     connection: sa.Connection,
-    stage: Stage,
-    rows: Sequence[Line],
+    rows: _Sorted,
     ids: Sequence[str],
     whole_at: Sequence[str],
     *more: tuple[str, Sequence[str]],
 ) -> None:
     columns = {"id": ids, "complete_at": whole_at} | dict(more)
-    for place, link in enumerate(carried_links(stage.table, stage.shape), LINKS):
-        numbers = [row[place] for row in rows]
+    for link in rows.links:
+        numbers = rows.columns[link.id_column]
         parents = _found(connection, link, numbers)
         columns[link.column] = [parents.get(number, NULL) for number in numbers]
-    texts = map(itemgetter(TEXT), rows)
-    lines = map("\t".join, zip(texts, *columns.values(), strict=True))
-    copy_lines(connection, stage.table.sql, [*stage.shape, *columns], lines)
+    lines = map("\t".join, zip(rows.lines, *columns.values(), strict=True))
+    copy_lines(connection, rows.stage.table.sql, [*rows.stage.shape, *columns], lines)
 
 
 def _found(connection: sa.Connection, link: Link, numbers: Iterable[str]) -> dict[str, str]:

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from operator import itemgetter
 from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from shopify_pipeline.warehouse.copying import DIALECT, KEY, TEXT, Lines, copy_lines
+from shopify_pipeline.warehouse.copying import DIALECT, Lines, copy_lines
 from shopify_pipeline.warehouse.rows import column_types
 from shopify_pipeline.warehouse.tables import Link, Table
 
@@ -23,7 +22,8 @@ class Stage:
         self.shape = lines.shape
         self.rows = lines.rows
         self.temporary = temporary_table(self.table, self.shape)
-        self.distinct = len({row[KEY] for row in self.rows})
+        self.keys = lines.keys
+        self.distinct = len(set(self.keys))
         """How many ids there are."""
 
     @property
@@ -83,8 +83,7 @@ def bring(connection: sa.Connection, stages: Sequence[Stage], passed: sa.Table) 
     connection.exec_driver_sql("; ".join([_LOOK_UP, *map(_creation, tables)]))
     for stage in stages:
         if stage.rows:
-            lines = map(itemgetter(TEXT), stage.rows)
-            copy_lines(connection, stage.temporary, stage.shape, lines)
+            copy_lines(connection, stage.temporary, stage.shape, stage.rows)
     if parent.has_repeats:
         for statement in folding(parent.table, parent.shape).statements:
             connection.execute(statement)
