@@ -118,6 +118,8 @@ def copy_lines(
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(*name), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with psycopg_connection(connection).cursor().copy(statement) as copy:
+    postgres = psycopg_connection(connection)
+    encoding = postgres.info.encoding
+    with postgres.cursor().copy(statement) as copy:
         # Encoded line by line: one rare letter would make all of a joined text wide.
-        copy.write(b"\n".join((*map(str.encode, lines), b"")))
+        copy.write(b"\n".join([*(line.encode(encoding) for line in lines), b""]))

@@ -72,7 +72,8 @@ def _copied(
 class _Sorted:
     """The lines of a stage in the order of their keys, and the fields by which they are linked.
 
-    `columns` are those of the keys, times and ids of parents, NULL where the shape has none.
+    `columns` are those of the keys, the times and the ids of parents that the shape carries; times
+    of update are NULL where it has none.
     """
 
     def __init__(self, stage: Stage) -> None:

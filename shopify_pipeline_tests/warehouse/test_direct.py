@@ -189,6 +189,17 @@ def test_text_with_a_nul_is_stored_without_it(database: Database, staged: list[i
     assert staged == []
 
 
+def test_text_is_sent_in_the_encoding_of_the_connection(
+    database: Database, staged: list[int]
+) -> None:
+    with database.transaction() as connection:
+        connection.exec_driver_sql("SET LOCAL client_encoding = 'LATIN1'")
+        merge_reads(connection, *orders(range(3), title="Zoë"))
+    with database.transaction() as connection:
+        titles = fetch(connection, "SELECT DISTINCT title FROM shopify_order_items")
+    assert (titles, staged) == ([("Zoë",)], [])
+
+
 def test_reads_satisfy_what_was_queued_before_them(database: Database) -> None:
     with database.transaction() as connection:
         refresh_queue.enqueue(connection, "orders", [0], reason="r", queued_at=at(4))
