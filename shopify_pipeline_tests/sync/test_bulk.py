@@ -1,5 +1,6 @@
 """Bulk operations: the same tables as by pages, whatever happens to operation and file."""
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -488,6 +489,23 @@ def test_records_that_are_malformed_in_a_bulk_file_are_named_and_cost_no_other(
             " count(*) FILTER (WHERE complete_at IS NULL) FROM shopify_orders"
         ).fetchone()
     assert found == (148, 1, 0)
+
+
+def test_a_record_is_given_out_when_it_has_all_the_children_that_it_speaks_of(
+    sync: SyncContext,
+) -> None:
+    _, operation = ended_operation(sync)
+    assert operation.result_url is not None
+    lines = httpx.get(operation.result_url).content.split(b"\n")[:-1]
+    lines.sort(key=lambda line: b"__parentId" in line)
+    parser = parser_of(operation)
+    said = [one for one in map(parser.parse, lines) if one is not None]
+    sure = {number for place, number, tally, *_ in said if place == 0 and max(tally) < math.inf}
+    last = [number for place, number, *_ in said if place == 0][-1]
+    together = families.Families(parser)
+    together.add(lines)
+    assert {family.number for family in together.take_whole()} - {last} == sure - {last}
+    assert len(sure) > 50
 
 
 @pytest.mark.usefixtures("torn")
